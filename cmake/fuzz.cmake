@@ -1,0 +1,12 @@
+# libFuzzer targets, one program per `*_fuzz.cpp`; needs clang. Every object is instrumented.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "ROTOR_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++-14")
+endif()
+file(GLOB sources CONFIGURE_DEPENDS */*_fuzz.cpp)
+foreach(source ${sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${name} PRIVATE rotor_model)
+endforeach()

@@ -1,0 +1,105 @@
+// The contract of every op. An op is a numbered list of buffers and one parameter struct; all
+// backends obey the same contract, so one reference checks every kernel and the runtime builds its
+// bindings from here.
+//
+// Letters: m tokens, n output features, k input features. All matrices are row-major. Activation
+// rows of int8 codes and halves are `stride` = activation_stride(k) elements apart and hold zeros
+// from k to stride, so that no kernel needs a tail in k.
+//
+// | op            | params          | buffers                                                            |
+// |---------------|-----------------|--------------------------------------------------------------------|
+// | Matmul        | MatmulParams    | codes i8[m,stride], tokens TokenScale[m], weights, scales f32[n], out f32[m,n] |
+// | MatmulHalf    | MatmulParams    | x f16[m,stride], weights, scales f32[n], out f32[m,n]              |
+// | MatmulDense   | MatmulParams    | x f32[m,k], weights f32[n,k], scales f32[n], out f32[m,n]          |
+// | Embed         | EmbedParams     | table[vocab,k], step u32[2+m], out f32[m,k]                        |
+// | NormQuant     | NormParams      | x f32[m,k], gain f32[k], codes i8[m,stride], tokens TokenScale[m]  |
+// | AddNormQuant  | NormParams      | x f32[m,k] in-out, delta f32[m,k], gain f32[k], codes, tokens      |
+// | Relu2NormQuant| NormParams      | gate_up f32[m,2k], gain f32[k], codes i8[m,stride], tokens         |
+// | AddNorm       | NormParams      | x f32[m,k] in-out, delta f32[m,k], gain f32[k], out f32[m,k]       |
+// | Rope          | AttentionParams | qkv f32[m,(heads+2 kv_heads) head_dim] in-out, step, angles f32[capacity,head_dim] , keys, values |
+// | Attention     | AttentionParams | qkv f32, step, keys, values, out f32[m,heads*head_dim]             |
+// | Head          | HeadParams      | x f32[m,k], table[n,k], out f32[m,out_stride]                      |
+//
+// Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
+//   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
+//   input code although the quantiser never emits it. The formula is bitnet-b1.58's BitLinear.
+// MatmulHalf: out = scales[r] * sum_j x[j] * trit[r,j], f32 accumulation.
+// Norm*: y[j] = x[j] / sqrt(mean(x^2) + epsilon) * gain[j]; quantise: top = max(max|y|, 1e-5),
+//   code = rne(y * (127 / top)) (ties to even), scale = top * (1.0f / 127), sum = sum of codes.
+// Add*: x += delta first, stored back. Relu2NormQuant: x[j] = max(gate[j],0)^2 * up[j], gate in
+//   columns 0..k-1, up in k..2k-1 of gate_up; f32 throughout, because f16 overflows here.
+// Rope: rotates pairs (i, i + head_dim/2) of q (in place) and of k by position * theta^(-2i/head_dim)
+//   ("rotate-half"); angles holds cos in [.., 0..head_dim/2) and sin in [.., head_dim/2..head_dim)
+//   per position; stores rotated k and v at rows position..position+m-1 of keys and values.
+// Attention: query i attends to positions 0..position+i; scores scaled by 1/sqrt(head_dim); query
+//   head h reads kv head h / (heads / kv_heads). Rows past the last position are never read into the
+//   result, whatever they hold (they hold NaN in tests).
+// keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
+// step: u32 { position of the first token, m, token ids... }.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/packing.h"
+#include "kernels/params.h"
+
+namespace rotor {
+
+enum class Op : std::uint8_t {
+  Matmul,
+  MatmulHalf,
+  MatmulDense,
+  Embed,
+  NormQuant,
+  AddNormQuant,
+  Relu2NormQuant,
+  AddNorm,
+  Rope,
+  Attention,
+  Head,
+};
+inline constexpr std::size_t kOpCount = 11;
+
+// How a kernel may touch a buffer. Weights are inputs that stay the same from call to call.
+enum class Access : std::uint8_t { Read, Write, ReadWrite, Weights };
+
+// What lies in a buffer. Packed: bytes whose meaning the variant's packing says.
+enum class Element : std::uint8_t { I8, F16, F32, U32, Token, Packed };
+
+struct BufferSpec {
+  std::string_view name;
+  Access access;
+  Element element;
+};
+
+struct Contract {
+  std::string_view name;  // "matmul": what file stems and case names begin with
+  std::span<const BufferSpec> buffers;
+  std::size_t params_bytes;
+};
+
+const Contract& contract(Op op);
+
+// Bytes of buffer `index` of `op` under `params` (the op's struct, as bytes) for a variant with
+// `packing`. The runtime checks every binding against it, so kernels can trust their pointers.
+std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> params,
+                         Packing packing);
+
+// Size of an op's sliced index space, in the unit that the contract of its kernels divides among
+// workers: rows of the weight matrix for Matmul*, Head; tokens for norms, Embed and Rope;
+// (token, head) pairs, heads fastest, for Attention.
+std::uint32_t index_space(Op op, std::span<const std::byte> params);
+
+// Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
+// vector of any backend.
+constexpr std::uint32_t activation_stride(std::uint32_t k) { return (k + 63) / 64 * 64; }
+
+template <typename Params>
+std::span<const std::byte> as_bytes(const Params& params) {
+  return std::as_bytes(std::span(&params, 1));
+}
+
+}  // namespace rotor

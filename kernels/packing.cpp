@@ -1,0 +1,209 @@
+#include "kernels/packing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "core/error.h"
+#include "core/half.h"
+#include "kernels/ops.h"
+
+namespace rotor {
+namespace {
+
+constexpr std::uint32_t kRowGroup = 16;  // rows are padded to, and interleaved by, this many
+
+std::size_t padded_rows(std::uint32_t n) {
+  return (std::size_t{n} + kRowGroup - 1) / kRowGroup * kRowGroup;
+}
+
+// One row of codes (trit + 1), padded to `stride` with the code of trit 0.
+void row_codes(std::span<const std::int8_t> trits, std::span<std::uint8_t> codes) {
+  std::transform(trits.begin(), trits.end(), codes.begin(),
+                 [](std::int8_t t) { return static_cast<std::uint8_t>(t + 1); });
+  std::fill(codes.begin() + static_cast<std::ptrdiff_t>(trits.size()), codes.end(), std::uint8_t{1});
+}
+
+// Sixteen codes into one word: bits 8b + 2j hold the code of column 4j + b.
+std::uint32_t pack_word(const std::uint8_t* codes) {
+  std::uint32_t word = 0;
+  for (unsigned j = 0; j < 4; ++j) {
+    std::uint32_t four;
+    std::memcpy(&four, codes + 4 * j, sizeof four);
+    word |= four << (2 * j);
+  }
+  return word;
+}
+
+void unpack_word(std::uint32_t word, std::uint8_t* codes) {
+  for (unsigned j = 0; j < 4; ++j) {
+    const std::uint32_t four = (word >> (2 * j)) & 0x03030303u;
+    std::memcpy(codes + 4 * j, &four, sizeof four);
+  }
+}
+
+// Where 16 (Bits2*) or 4 (Int8*) consecutive columns of a row lie in the packed bytes.
+std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, std::size_t stride) {
+  const std::size_t group = row / kRowGroup;
+  const std::size_t lane = row % kRowGroup;
+  switch (packing) {
+    case Packing::Bits2: return (row * (stride / 16) + piece) * 4;
+    case Packing::Bits2x16: return ((group * (stride / 16) + piece) * kRowGroup + lane) * 4;
+    case Packing::Int8: return row * stride + piece * 4;
+    case Packing::Int8x16: return ((group * (stride / 4) + piece) * kRowGroup + lane) * 4;
+    default: throw UsageError("packing " + std::string(packing_name(packing)) + " is not ternary");
+  }
+}
+
+bool is_bits2(Packing packing) { return packing == Packing::Bits2 || packing == Packing::Bits2x16; }
+
+}  // namespace
+
+std::string_view packing_name(Packing packing) {
+  switch (packing) {
+    case Packing::None: return "none";
+    case Packing::Bits2: return "bits2";
+    case Packing::Bits2x16: return "bits2x16";
+    case Packing::Int8: return "int8";
+    case Packing::Int8x16: return "int8x16";
+    case Packing::F32: return "f32";
+    case Packing::F16: return "f16";
+    case Packing::Bf16: return "bf16";
+    case Packing::Int8Row: return "int8row";
+  }
+  return "?";
+}
+
+bool is_ternary(Packing packing) {
+  return packing >= Packing::Bits2 && packing <= Packing::Int8x16;
+}
+
+std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k) {
+  if (packing == Packing::F32) return std::size_t{n} * k * 4;
+  return padded_rows(n) * activation_stride(k) / (is_bits2(packing) ? 4 : 1);
+}
+
+void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out) {
+  const std::size_t stride = activation_stride(matrix.k());
+  std::vector<std::uint8_t> codes(stride);
+  for (std::size_t row = 0; row < padded_rows(matrix.n()); ++row) {
+    row_codes(row < matrix.n() ? matrix.row(static_cast<std::uint32_t>(row))
+                               : std::span<const std::int8_t>(),
+              codes);
+    if (is_bits2(packing)) {
+      for (std::size_t piece = 0; piece < stride / 16; ++piece) {
+        const std::uint32_t word = pack_word(codes.data() + 16 * piece);
+        std::memcpy(out.data() + piece_offset(packing, row, piece, stride), &word, sizeof word);
+      }
+      continue;
+    }
+    if (packing == Packing::Int8) {  // trits, not codes
+      for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c - 1);
+    }
+    for (std::size_t piece = 0; piece < stride / 4; ++piece) {
+      std::memcpy(out.data() + piece_offset(packing, row, piece, stride), codes.data() + 4 * piece, 4);
+    }
+  }
+}
+
+std::vector<std::byte> pack(const TernaryMatrix& matrix, Packing packing) {
+  std::vector<std::byte> out(packed_bytes(packing, matrix.n(), matrix.k()));
+  pack(matrix, packing, out);
+  return out;
+}
+
+std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t k,
+                                std::span<const std::byte> bytes) {
+  const std::size_t stride = activation_stride(k);
+  std::vector<std::int8_t> trits(std::size_t{n} * k);
+  std::vector<std::uint8_t> codes(stride);
+  for (std::size_t row = 0; row < n; ++row) {
+    if (is_bits2(packing)) {
+      for (std::size_t piece = 0; piece < stride / 16; ++piece) {
+        std::uint32_t word;
+        std::memcpy(&word, bytes.data() + piece_offset(packing, row, piece, stride), sizeof word);
+        unpack_word(word, codes.data() + 16 * piece);
+      }
+    } else {
+      for (std::size_t piece = 0; piece < stride / 4; ++piece) {
+        std::memcpy(codes.data() + 4 * piece, bytes.data() + piece_offset(packing, row, piece, stride), 4);
+      }
+      if (packing == Packing::Int8) {
+        for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c + 1);
+      }
+    }
+    for (std::uint32_t j = 0; j < k; ++j) {
+      if (codes[j] > 2) {
+        throw FormatError("packed weights: code " + std::to_string(codes[j]) + " at row " +
+                          std::to_string(row) + ", column " + std::to_string(j) + " is no trit");
+      }
+      trits[row * k + j] = static_cast<std::int8_t>(codes[j] - 1);
+    }
+  }
+  return trits;
+}
+
+std::size_t row_bytes(Packing packing, std::uint32_t k) {
+  switch (packing) {
+    case Packing::F32: return std::size_t{k} * 4;
+    case Packing::F16:
+    case Packing::Bf16: return std::size_t{k} * 2;
+    case Packing::Int8Row: return (std::size_t{k} + 3) / 4 * 4 + 4;
+    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+  }
+}
+
+void encode_row(Packing packing, std::span<const float> values, std::span<std::byte> out) {
+  const std::size_t k = values.size();
+  switch (packing) {
+    case Packing::F32: std::memcpy(out.data(), values.data(), k * 4); return;
+    case Packing::F16:
+    case Packing::Bf16:
+      for (std::size_t j = 0; j < k; ++j) {
+        const std::uint16_t h =
+            packing == Packing::F16 ? f32_to_f16(values[j]) : f32_to_bf16(values[j]);
+        std::memcpy(out.data() + 2 * j, &h, sizeof h);
+      }
+      return;
+    case Packing::Int8Row: {
+      float top = 0;
+      for (const float v : values) top = std::max(top, std::fabs(v));
+      const float inverse = top > 0 ? 127.0f / top : 0.0f;
+      for (std::size_t j = 0; j < k; ++j) {
+        out[j] = static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(values[j] * inverse)));
+      }
+      std::fill(out.begin() + static_cast<std::ptrdiff_t>(k), out.end() - 4, std::byte{0});
+      const float scale = top * (1.0f / 127);
+      std::memcpy(out.data() + out.size() - 4, &scale, sizeof scale);
+      return;
+    }
+    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+  }
+}
+
+void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<float> out) {
+  const std::size_t k = out.size();
+  switch (packing) {
+    case Packing::F32: std::memcpy(out.data(), bytes.data(), k * 4); return;
+    case Packing::F16:
+    case Packing::Bf16:
+      for (std::size_t j = 0; j < k; ++j) {
+        std::uint16_t h;
+        std::memcpy(&h, bytes.data() + 2 * j, sizeof h);
+        out[j] = packing == Packing::F16 ? f16_to_f32(h) : bf16_to_f32(h);
+      }
+      return;
+    case Packing::Int8Row: {
+      float scale;
+      std::memcpy(&scale, bytes.data() + row_bytes(packing, static_cast<std::uint32_t>(k)) - 4, 4);
+      for (std::size_t j = 0; j < k; ++j) {
+        out[j] = static_cast<float>(static_cast<std::int8_t>(bytes[j])) * scale;
+      }
+      return;
+    }
+    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+  }
+}
+
+}  // namespace rotor

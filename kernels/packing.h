@@ -1,0 +1,55 @@
+// Byte layouts of weights, tables and cache rows. No code outside kernels/ knows what the bytes
+// mean. `pack_*` and `unpack_*` are inverses; one test runs that law for every packing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/ternary.h"
+
+namespace rotor {
+
+enum class Packing : std::uint8_t {
+  None,  // the op has no packed buffer
+
+  // Ternary weights. code = trit + 1. Rows are padded to a multiple of 16 with trit 0, columns to
+  // activation_stride(k) with trit 0 (activations there are zero).
+  Bits2,     // [n16][stride/16] u32: bits 8b+2j of word i hold the code of column 16i+4j+b, so
+             // (word >> 2j) & 0x03030303 lines up with four consecutive activation bytes
+  Bits2x16,  // [n16/16][stride/16][16] u32: the same words, 16 rows interleaved: one 64-byte load
+             // holds 16 columns of 16 rows
+  Int8,      // [n16][stride] i8 trits
+  Int8x16,   // [n16/16][stride/4][16][4] u8 codes: one 64-byte load holds 4 columns of 16 rows
+
+  // Embedding and head tables, and cache rows: floats of one width...
+  F32,
+  F16,
+  Bf16,
+  // ... or int8 with one f32 scale per row, stored behind the row's codes (padded to 4 bytes).
+  Int8Row,
+};
+inline constexpr std::size_t kPackingCount = 9;
+
+std::string_view packing_name(Packing packing);  // "bits2x16"
+
+// True for the packings of ternary matrices.
+bool is_ternary(Packing packing);
+
+// Ternary weights. Bytes of an n x k matrix; pack writes exactly these many.
+std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k);
+void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out);
+std::vector<std::byte> pack(const TernaryMatrix& matrix, Packing packing);
+// The trits back, [n, k] row-major. Throws FormatError on a code 3.
+std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t k,
+                                std::span<const std::byte> bytes);
+
+// Table and cache rows of k floats: bytes of one row, and the conversion both ways. Int8Row rounds
+// to nearest even with scale = max|x| / 127; the 16-bit formats round to nearest even.
+std::size_t row_bytes(Packing packing, std::uint32_t k);
+void encode_row(Packing packing, std::span<const float> values, std::span<std::byte> out);
+void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<float> out);
+
+}  // namespace rotor

@@ -1,0 +1,72 @@
+// Parameter structs of the ops: one text for C++, OpenCL C and GLSL. 32-bit scalars only, so the
+// layout is the same for all three readers. What they mean is in kernels/ops.h.
+#ifndef ROTOR_KERNELS_PARAMS_H
+#define ROTOR_KERNELS_PARAMS_H
+
+#ifdef __cplusplus
+#include <cstdint>
+namespace rotor {
+using uint = std::uint32_t;
+#endif
+
+// m tokens, n output features, k input features. Activation rows are `stride` elements apart and
+// zero from k to stride.
+struct MatmulParams {
+  uint m;
+  uint n;
+  uint k;
+  uint stride;
+};
+
+// One row of k elements per token; codes are written with a row stride of `stride`.
+struct NormParams {
+  uint m;
+  uint k;
+  uint stride;
+  float epsilon;
+};
+
+// Token ids come from the step buffer; `vocab` rows of k elements.
+struct EmbedParams {
+  uint m;
+  uint k;
+  uint vocab;
+};
+
+// qkv rows are (heads + 2 * kv_heads) * head_dim wide; the cache holds `capacity` positions.
+struct AttentionParams {
+  uint m;
+  uint heads;
+  uint kv_heads;
+  uint head_dim;
+  uint capacity;
+};
+
+// n rows of the table (a slice of the vocabulary), logits written with a row stride of `out_stride`.
+struct HeadParams {
+  uint m;
+  uint n;
+  uint k;
+  uint out_stride;
+};
+
+// What the quantiser keeps per token beside its int8 codes.
+struct TokenScale {
+  float scale;  // a: value = code * a
+  int sum;      // sum of the codes of the token
+};
+
+#ifdef __cplusplus
+}  // namespace rotor
+#endif
+
+#if defined(__OPENCL_VERSION__)
+typedef struct MatmulParams MatmulParams;
+typedef struct NormParams NormParams;
+typedef struct EmbedParams EmbedParams;
+typedef struct AttentionParams AttentionParams;
+typedef struct HeadParams HeadParams;
+typedef struct TokenScale TokenScale;
+#endif
+
+#endif  // ROTOR_KERNELS_PARAMS_H

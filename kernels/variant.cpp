@@ -1,0 +1,67 @@
+#include "kernels/variant.h"
+
+#include "core/error.h"
+
+namespace rotor {
+namespace {
+
+using namespace feature;
+
+constexpr FeatureName kFeatureNames[] = {
+    {Avx2, "avx2", "AVX2 with FMA and F16C"},
+    {AvxVnni, "avxvnni", "AVX-VNNI"},
+    {Avx512, "avx512", "AVX-512 (F, BW, DQ, VL)"},
+    {Avx512Vnni, "avx512vnni", "AVX-512 VNNI"},
+    {NeonDot, "neondot", "NEON dot product"},
+    {Subgroups, "subgroups", "subgroup arithmetic"},
+    {Int8Storage, "int8storage", "8-bit storage and arithmetic"},
+    {Half, "half", "16-bit float storage and arithmetic"},
+    {IntegerDot, "integerdot", "packed integer dot product"},
+    {CoopMatrix, "coopmatrix", "cooperative matrices"},
+};
+
+}  // namespace
+
+std::string_view backend_name(Backend backend) {
+  switch (backend) {
+    case Backend::Cpu: return "cpu";
+    case Backend::OpenCL: return "opencl";
+    case Backend::Vulkan: return "vulkan";
+  }
+  return "?";
+}
+
+std::span<const FeatureName> feature_names() { return kFeatureNames; }
+
+std::string feature_list(Features features) {
+  std::string list;
+  for (const FeatureName& f : kFeatureNames) {
+    if ((features & f.bit) == 0) continue;
+    if (!list.empty()) list += ',';
+    list += f.name;
+  }
+  return list.empty() ? "baseline" : list;
+}
+
+Features parse_features(std::string_view list) {
+  Features features = Baseline;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view word = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (word == "baseline") continue;
+    Features bit = Baseline;
+    for (const FeatureName& f : kFeatureNames) {
+      if (f.name == word) bit = f.bit;
+    }
+    if (bit == Baseline) {
+      std::string known = "baseline";
+      for (const FeatureName& f : kFeatureNames) known += std::string(", ") + std::string(f.name);
+      throw UsageError("unknown feature '" + std::string(word) + "'; known are " + known);
+    }
+    features |= bit;
+  }
+  return features;
+}
+
+}  // namespace rotor

@@ -1,0 +1,119 @@
+// Device: nine operations and no more. The CPU, OpenCL and Vulkan are devices alike.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "kernels/variant.h"
+
+namespace rotor {
+
+// Who a device is. `features` already has the user's mask applied.
+struct DeviceInfo {
+  std::string id;    // "cpu:0", "vulkan:1"
+  std::string name;  // as the driver tells it
+  Backend backend = Backend::Cpu;
+  std::string kind;  // cpu, integrated, discrete, software, other
+  Features features = 0;
+  unsigned threads = 1;  // CPU workers
+  std::string driver;
+  std::string api_version;
+  std::string vendor_id;                      // "0x10de", empty for a CPU
+  std::string device_id;
+  std::map<std::string, std::string> facts;  // limits and properties for the report
+  // Largest last-level cache in bytes, 0 if unknown: cold weights must exceed it.
+  std::size_t cache_bytes = 0;
+};
+
+// Memory on one device. Does not outlive its Device. Contents of fresh memory are undefined.
+class Buffer {
+ public:
+  explicit Buffer(std::size_t bytes) : bytes_(bytes) {}
+  virtual ~Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
+
+// Part of a buffer. Offsets of views that kernels bind are multiples of 256.
+struct View {
+  Buffer* buffer = nullptr;
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
+
+  View() = default;
+  View(Buffer& whole) : buffer(&whole), bytes(whole.bytes()) {}  // a whole buffer is a view
+  View(Buffer& part_of, std::size_t from, std::size_t size)
+      : buffer(&part_of), offset(from), bytes(size) {}
+};
+
+// A variant made ready on one device. Does not outlive its Device, and holds its variant by value.
+class Kernel {
+ public:
+  explicit Kernel(KernelVariant variant) : variant_(std::move(variant)) {}
+  virtual ~Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  const KernelVariant& variant() const { return variant_; }
+
+ private:
+  KernelVariant variant_;
+};
+
+// Recorded dispatches. Does not outlive its Device, nor the buffers and kernels it names.
+class Sequence {
+ public:
+  virtual ~Sequence() = default;
+};
+
+// host_seconds: from submission to done, as the host sees it. device_seconds: from the first start
+// to the last end on the device's own clock, where it has one. Never mixed.
+struct Timing {
+  double host_seconds = 0;
+  std::optional<double> device_seconds;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;  // identity and feature bits
+
+  // Throws DeviceError when memory is short.
+  virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
+  // Blocking copies; data.size() bytes from or to the start of the view. They wait for all
+  // dispatches made before.
+  virtual void write(View to, std::span<const std::byte> data) = 0;
+  virtual void read(View from, std::span<std::byte> data) = 0;
+
+  // Compiles once. Throws UnsupportedError if the device lacks what the variant needs.
+  virtual std::unique_ptr<Kernel> prepare(const KernelVariant& variant) = 0;
+
+  // Enqueues one run of a kernel. Views are bound in the order of the op's contract and checked
+  // against its sizes (UsageError if one is too small); the number of work-groups follows from the
+  // contract, the parameters and the variant's tile. In order: each dispatch sees the data of those
+  // before it.
+  virtual void dispatch(const Kernel& kernel, std::span<const View> views,
+                        std::span<const std::byte> params) = 0;
+  // Submits what was dispatched since the last finish, waits for it and tells how long it took.
+  virtual Timing finish() = 0;
+
+  // Keeps the dispatches that `body` makes instead of running them.
+  virtual std::unique_ptr<Sequence> record(const std::function<void()>& body) = 0;
+  // Runs them again, as they were, and waits.
+  virtual Timing replay(Sequence& sequence) = 0;
+};
+
+// Checks bindings against the contract: number of views, their sizes, their alignment. Devices call
+// it on every dispatch. Throws UsageError.
+void check_bindings(const KernelVariant& variant, std::span<const View> views,
+                    std::span<const std::byte> params);
+
+}  // namespace rotor
