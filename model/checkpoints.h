@@ -1,0 +1,28 @@
+// The kinds of checkpoint behind open_checkpoint().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "model/weights.h"
+
+namespace rotor {
+
+// A folder with config.json and safetensors files: packed (offline) or bf16 master (online).
+std::unique_ptr<Checkpoint> open_safetensors(const std::string& folder);
+
+// "PRESET/SEED": generated weights. Throws UsageError for an unknown preset or a malformed seed.
+std::unique_ptr<Checkpoint> open_synthetic(std::string_view preset_and_seed);
+
+// The scale of every generated projection with k inputs.
+float synthetic_scale(std::uint32_t k);
+
+// True for the published model's sizes (bitnet-b1.58-2B-4T).
+bool is_2b4t(const Config& config);
+
+// Refuses scales that cannot be right for 2B4T; `where` names file and tensor. Throws FormatError.
+void check_scale(const Config& config, std::uint32_t layer, Projection which, float scale,
+                 const std::string& where);
+
+}  // namespace rotor

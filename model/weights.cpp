@@ -1,0 +1,92 @@
+#include "model/weights.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "core/error.h"
+#include "model/checkpoints.h"
+
+namespace rotor {
+namespace {
+
+constexpr std::string_view kSynthetic = "synthetic:";
+
+bool near(float value, float expected) {
+  return std::fabs(value / expected - 1) < 0.01f;
+}
+
+}  // namespace
+
+Shape projection_shape(const Config& config, Projection projection) {
+  switch (projection) {
+    case Projection::Q:
+      return {config.q_rows(), config.hidden};
+    case Projection::K:
+    case Projection::V:
+      return {config.kv_rows(), config.hidden};
+    case Projection::O:
+      return {config.hidden, config.q_rows()};
+    case Projection::Gate:
+    case Projection::Up:
+      return {config.ffn, config.hidden};
+    case Projection::Down:
+      return {config.hidden, config.ffn};
+  }
+  return {0, 0};
+}
+
+std::uint32_t norm_size(const Config& config, Norm norm) {
+  switch (norm) {
+    case Norm::Input:
+    case Norm::PostAttention:
+      return config.hidden;
+    case Norm::AttentionSub:
+      return config.q_rows();
+    case Norm::FfnSub:
+      return config.ffn;
+  }
+  return 0;
+}
+
+bool is_2b4t(const Config& config) {
+  return config.vocab == 128256 && config.hidden == 2560 && config.ffn == 6912 &&
+         config.layers == 30;
+}
+
+void check_scale(const Config& config, std::uint32_t layer, Projection which, float scale,
+                 const std::string& where) {
+  const std::string value = std::to_string(scale);
+  if (!std::isfinite(scale) || scale <= 0) {
+    throw FormatError(where + ": scale " + value + " is not finite and positive");
+  }
+  // Generated models have the same shape but scales of their own (rounded to f16 by some formats).
+  if (!is_2b4t(config) || near(scale, synthetic_scale(projection_shape(config, which).k))) return;
+  // The published file has 1.21875 here. Some converters divide by the scale where they should
+  // multiply, and write 1/1.21875.
+  if (layer == 0 && which == Projection::Q && near(scale, 1 / 1.21875f)) {
+    throw FormatError(
+        where + ": scale " + value +
+        " is the inverse of 2B4T's 1.21875: the converter that made this file divided "
+        "by the scale instead of multiplying; convert again from the original");
+  }
+  if (scale < 0.5f || scale > 10) {
+    throw FormatError(where + ": scale " + value + " is implausible for 2B4T (0.5 to 10)");
+  }
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& model) {
+  if (model.starts_with(kSynthetic)) {
+    return open_synthetic(std::string_view(model).substr(kSynthetic.size()));
+  }
+  std::error_code error;
+  const auto status = std::filesystem::status(model, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    throw FormatError(model + ": no such file or folder");
+  }
+  if (!std::filesystem::is_directory(status)) {
+    throw FormatError(model + ": not a folder with config.json and model.safetensors");
+  }
+  return open_safetensors(model);
+}
+
+}  // namespace rotor
