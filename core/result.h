@@ -99,6 +99,7 @@ struct Measurement {
   std::vector<double> samples_s;       // seconds per launch, in measuring order
   std::vector<double> host_samples_s;  // the host's view, where `clock` is a device's
   std::vector<double> offsets_s;       // start of each sample since the start of the case
+  std::vector<std::uint32_t> visits;   // samples of each visit: a case is measured at several times
   StopReason stop = StopReason::Fixed;
   std::uint64_t macs = 0;          // multiply-adds of one launch
   std::uint64_t min_bytes = 0;     // bytes that one launch must at least move
@@ -114,7 +115,18 @@ struct CaseResult {
   std::map<std::string, double> phases_s;  // compile, fill, reference, compare, warmup, sample
   double start_s = 0;                      // since the start of the run
   double end_s = 0;
-  std::string repro;  // the command that repeats it
+  std::uint32_t attempts = 1;  // how often it was checked: 2 where the first check failed
+  std::string repro;           // the command that repeats it
+};
+
+// One row of the registry put through the battery of small odd shapes, before it is timed.
+struct RowCheck {
+  std::string variant;  // "cpu/matmul_bitpacked_avx2"
+  std::string op;       // "matmul"
+  std::string device;   // "cpu:0"
+  Verdict verdict;
+  double seconds = 0;
+  std::string repro;
 };
 
 // One row of the KV-cache A/B test (measuring-and-verifying, part D).
