@@ -23,7 +23,7 @@ struct DeviceInfo {
   unsigned threads = 1;  // CPU workers
   std::string driver;
   std::string api_version;
-  std::string vendor_id;                      // "0x10de", empty for a CPU
+  std::string vendor_id;  // "0x10de", empty for a CPU
   std::string device_id;
   std::map<std::string, std::string> facts;  // limits and properties for the report
   // Largest last-level cache in bytes, 0 if unknown: cold weights must exceed it.

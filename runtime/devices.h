@@ -10,7 +10,7 @@
 namespace rotor {
 
 struct DeviceOptions {
-  unsigned threads = 0;               // CPU workers; 0 is one per core
+  unsigned threads = 0;                  // CPU workers; 0 is one per core
   Features feature_mask = ~Features{0};  // features a device may use
 };
 

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <ostream>
+
+#include "core/error.h"
+#include "model/commands.h"
+#include "model/generate.h"
+
+namespace rotor {
+namespace {
+
+// What one sequence of tokens looks like to the model. Names are those of the goldens.
+struct Scores {
+  std::vector<std::uint32_t> ids;
+  std::vector<std::uint32_t> argmax;
+  std::vector<double> margin;
+  std::vector<double> nll;  // of ids[i + 1] at position i: one shorter than ids
+  std::vector<float> last_logits;
+  std::vector<double> layer_rms_last;
+};
+
+double root_mean_square(std::span<const float> x) {
+  const double sum = std::accumulate(x.begin(), x.end(), 0.0,
+                                     [](double s, float v) { return s + double{v} * double{v}; });
+  return std::sqrt(sum / static_cast<double>(x.size()));
+}
+
+// Root mean squares of the residual stream of the last token.
+class RmsProbe final : public Probe {
+ public:
+  void layer_input(std::uint32_t, std::span<float> x) override {
+    rms.push_back(root_mean_square(x));
+  }
+  void final_norm(std::span<const float> x) override { rms.push_back(root_mean_square(x)); }
+  std::vector<double> rms;
+};
+
+// Adds what the logits of one position say. `next` is the token that follows, if any.
+void add_position(std::span<const float> logits, const std::uint32_t* next, Scores& scores) {
+  const auto best = std::max_element(logits.begin(), logits.end());
+  const auto top = static_cast<std::uint32_t>(best - logits.begin());
+  float second = -INFINITY;
+  double sum = 0;
+  for (std::uint32_t i = 0; i < logits.size(); ++i) {
+    if (i != top) second = std::max(second, logits[i]);
+    sum += std::exp(double{logits[i]} - double{*best});
+  }
+  scores.argmax.push_back(top);
+  scores.margin.push_back(double{*best} - double{second});
+  if (next != nullptr) {
+    scores.nll.push_back(double{*best} + std::log(sum) - double{logits[*next]});
+  }
+}
+
+Scores score(Transformer& transformer, KvCache& cache, std::vector<std::uint32_t> ids,
+             Recompute recompute) {
+  Scores scores;
+  scores.ids = std::move(ids);
+  const std::span<const std::uint32_t> all = scores.ids;
+  const std::size_t vocab = transformer.config().vocab;
+  const std::size_t last = all.size() - 1;
+  for (std::size_t done = 0; done < last && !interrupted();) {
+    if (recompute == Recompute::EveryToken) {
+      cache.truncate(0);
+      add_position(transformer.forward(all.first(done + 1), cache), &all[done + 1], scores);
+      ++done;
+      continue;
+    }
+    const std::size_t count = std::min<std::size_t>(last - done, transformer.chunk());
+    const std::span<const float> logits = transformer.forward_all(all.subspan(done, count), cache);
+    for (std::size_t i = 0; i < count; ++i) {
+      add_position(logits.subspan(i * vocab, vocab), &all[done + i + 1], scores);
+    }
+    done += count;
+  }
+  RmsProbe probe;
+  cache.truncate(std::min<std::uint32_t>(cache.length(), static_cast<std::uint32_t>(last)));
+  const std::span<const float> logits = transformer.forward_all(all.subspan(last), cache, &probe);
+  add_position(logits, nullptr, scores);
+  scores.last_logits.assign(logits.begin(), logits.end());
+  scores.layer_rms_last = probe.rms;
+  return scores;
+}
+
+double perplexity(const Scores& scores) {
+  if (scores.nll.empty()) return NAN;
+  return std::exp(std::accumulate(scores.nll.begin(), scores.nll.end(), 0.0) /
+                  static_cast<double>(scores.nll.size()));
+}
+
+nlohmann::json to_json(const Scores& scores, bool all_logits) {
+  std::vector<std::uint32_t> order(scores.last_logits.size());
+  std::iota(order.begin(), order.end(), 0u);
+  const std::size_t top = std::min<std::size_t>(16, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top), order.end(),
+                    [&](std::uint32_t a, std::uint32_t b) {
+                      return scores.last_logits[a] != scores.last_logits[b]
+                                 ? scores.last_logits[a] > scores.last_logits[b]
+                                 : a < b;
+                    });
+  order.resize(top);
+  std::vector<float> values;
+  for (const std::uint32_t id : order) values.push_back(scores.last_logits[id]);
+  nlohmann::json json = {{"ids", scores.ids},
+                         {"argmax", scores.argmax},
+                         {"margin", scores.margin},
+                         {"nll", scores.nll},
+                         {"top16_last_ids", order},
+                         {"top16_last_logits", values},
+                         {"layer_rms_last", scores.layer_rms_last}};
+  json["perplexity"] = scores.nll.empty() ? nlohmann::json() : nlohmann::json(perplexity(scores));
+  if (all_logits) json["last_logits"] = scores.last_logits;
+  return json;
+}
+
+// A JSON array or numbers with white space between them.
+std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name) {
+  std::vector<std::uint32_t> ids;
+  std::string numbers = text;
+  std::replace_if(
+      numbers.begin(), numbers.end(), [](char c) { return c == '[' || c == ']' || c == ','; }, ' ');
+  std::size_t at = 0;
+  while (true) {
+    at = numbers.find_first_not_of(" \t\r\n", at);
+    if (at == std::string::npos) break;
+    const std::size_t end = std::min(numbers.find_first_of(" \t\r\n", at), numbers.size());
+    const std::string word = numbers.substr(at, end - at);
+    if (word.size() > 9 || !std::all_of(word.begin(), word.end(),
+                                        [](unsigned char c) { return std::isdigit(c) != 0; })) {
+      throw FormatError(name + ": '" + word + "' at offset " + std::to_string(at) +
+                        " is not a token id");
+    }
+    ids.push_back(static_cast<std::uint32_t>(std::stoul(word)));
+    at = end;
+  }
+  return ids;
+}
+
+void write_json(const Scores& scores, const ScoreCommand& command, std::ostream& out) {
+  const std::string text = to_json(scores, command.logits).dump() + "\n";
+  if (command.json_file == "-") {
+    out << text;
+    return;
+  }
+  std::ofstream file(command.json_file, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) throw OutputError(command.json_file + ": cannot be written");
+}
+
+void write_table(const Scores& scores, std::ostream& out) {
+  out << "position       id   argmax    margin       nll\n";
+  char line[96];
+  for (std::size_t i = 0; i < scores.argmax.size(); ++i) {
+    std::snprintf(line, sizeof line, "%8zu %8u %8u %9.4f ", i, scores.ids[i], scores.argmax[i],
+                  scores.margin[i]);
+    out << line;
+    if (i < scores.nll.size()) {
+      std::snprintf(line, sizeof line, "%9.4f\n", scores.nll[i]);
+      out << line;
+    } else {
+      out << "        -\n";
+    }
+  }
+}
+
+}  // namespace
+
+int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk) {
+  if (command.ids_file.empty() == command.text_file.empty()) {
+    throw UsageError("score needs either --ids FILE or --text FILE");
+  }
+  Session session(command.session);
+  std::vector<std::uint32_t> ids;
+  if (!command.ids_file.empty()) {
+    ids = parse_ids(read_file(command.ids_file), command.ids_file);
+  } else {
+    ids = session.tokenizer().encode(read_file(command.text_file));
+    ids.insert(ids.begin(), session.config().bos);
+  }
+  if (ids.empty()) throw FormatError(command.ids_file + ": no token ids in it");
+  KvCache cache(session.device(), session.config(), command.kv,
+                static_cast<std::uint32_t>(ids.size()));
+  const Scores scores = score(session.transformer(), cache, std::move(ids),
+                              command.no_cache ? Recompute::EveryToken : Recompute::Never);
+  if (interrupted()) return kExitInterrupted;
+  if (!command.json_file.empty()) write_json(scores, command, out);
+  if (command.json_file != "-") write_table(scores, out);
+  if (!scores.nll.empty()) talk << "perplexity " << perplexity(scores) << "\n";
+  return kExitOk;
+}
+
+}  // namespace rotor

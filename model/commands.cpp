@@ -1,0 +1,92 @@
+#include "model/commands.h"
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace rotor {
+namespace {
+
+std::atomic<bool> interrupt_flag{false};
+
+// Levenshtein distance.
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+void interrupt() {
+  interrupt_flag.store(true);
+}
+bool interrupted() {
+  return interrupt_flag.load();
+}
+
+std::string read_file(const std::string& path) {
+  if (path == "-") {
+    return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw FormatError(path + ": cannot be opened");
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) throw FormatError(path + ": cannot be read");
+  return text;
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream& out) {
+  const Tokenizer tokenizer = Tokenizer::open(command.model.empty() ? demo_model() : command.model);
+  if (command.decode) {
+    std::vector<TokenId> ids;
+    for (std::string word; in >> word;) {
+      if (word.empty() || !std::all_of(word.begin(), word.end(), ::isdigit) || word.size() > 9) {
+        throw FormatError("standard input: '" + word + "' is not a token id");
+      }
+      ids.push_back(static_cast<TokenId>(std::stoul(word)));
+    }
+    out << tokenizer.decode(ids, command.special ? Specials::Parse : Specials::AsText);
+    return kExitOk;
+  }
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::vector<TokenId> ids =
+      tokenizer.encode(text, command.special ? Specials::Parse : Specials::AsText);
+  if (command.bos) {
+    const std::optional<TokenId> bos = tokenizer.special("<|begin_of_text|>");
+    if (!bos) throw FormatError("the tokenizer has no <|begin_of_text|>; leave out --bos");
+    if (ids.empty() || ids.front() != *bos) ids.insert(ids.begin(), *bos);
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) out << (i == 0 ? "" : " ") << ids[i];
+  out << '\n';
+  return kExitOk;
+}
+
+}  // namespace rotor

@@ -1,0 +1,55 @@
+// The commands of the `rotor` program, apart from reading their flags: data to `out`, talk to
+// `talk`. They throw rotor's errors and return an exit code.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+#include "model/sampler.h"
+#include "model/session.h"
+
+namespace rotor {
+
+struct GenerateCommand {
+  SessionOptions session;
+  SamplingOptions sampling;
+  std::string prompt;
+  std::uint32_t max_tokens = 128;
+  std::uint32_t context = 0;  // positions of the cache; 0 is what prompt and answer need
+  Packing kv = Packing::F32;
+  bool no_cache = false;
+  bool ids = false;  // print token ids instead of text
+};
+int run_generate(const GenerateCommand& command, std::ostream& out, std::ostream& talk);
+
+struct ScoreCommand {
+  SessionOptions session;
+  std::string ids_file;   // JSON array or numbers; "-" is stdin
+  std::string text_file;  // or a text; BOS is put in front
+  std::string json_file;  // "-" is stdout
+  Packing kv = Packing::F32;
+  bool logits = false;
+  bool no_cache = false;
+};
+int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk);
+
+struct TokenizeCommand {
+  std::string model;  // folder with a tokenizer.json; empty is the demo model
+  bool special = false;
+  bool bos = false;
+  bool decode = false;
+};
+int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream& out);
+
+// Set by a signal handler: commands finish what they are at and return kExitInterrupted.
+void interrupt();
+bool interrupted();
+
+// A file, or stdin for "-". Throws FormatError.
+std::string read_file(const std::string& path);
+
+// The flag most like `word`, or an empty string if none is close: for "did you mean".
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+}  // namespace rotor

@@ -1,0 +1,66 @@
+#include "model/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace rotor {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+GenerateResult generate(Transformer& transformer, KvCache& cache, Sampler& sampler,
+                        std::span<const std::uint32_t> history,
+                        std::span<const std::uint32_t> prompt, const GenerateOptions& options,
+                        const OnToken& on_token) {
+  GenerateResult result;
+  result.prompt_tokens = static_cast<std::uint32_t>(prompt.size());
+  std::vector<std::uint32_t> text(history.begin(), history.end());  // all tokens so far
+  text.reserve(text.size() + prompt.size() + options.max_tokens);
+  text.insert(text.end(), prompt.begin(), prompt.end());
+  result.tokens.reserve(options.max_tokens);
+  const std::uint32_t kept = cache.length();
+
+  const auto start = Clock::now();
+  std::span<const float> logits = transformer.forward(prompt, cache);
+  result.prompt_seconds = seconds_since(start);
+  auto first = start;
+  while (result.tokens.size() < options.max_tokens) {
+    const std::uint32_t token = sampler.next(logits, text);
+    if (result.tokens.empty()) {
+      result.first_token_seconds = seconds_since(start);
+      first = Clock::now();
+    }
+    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) !=
+        options.stop_tokens.end()) {
+      result.stop = StopCause::StopToken;
+      break;
+    }
+    text.push_back(token);
+    result.tokens.push_back(token);
+    if (!on_token(token)) {
+      result.stop = StopCause::Caller;
+      break;
+    }
+    if (result.tokens.size() == options.max_tokens) break;
+    if (cache.length() == cache.capacity()) {
+      result.stop = StopCause::ContextFull;
+      break;
+    }
+    if (options.recompute == Recompute::EveryToken) {
+      cache.truncate(kept);
+      logits = transformer.forward(std::span(text).subspan(history.size()), cache);
+    } else {
+      logits = transformer.forward({&token, 1}, cache);
+    }
+    result.decode_seconds = seconds_since(first);
+  }
+  return result;
+}
+
+}  // namespace rotor

@@ -1,0 +1,55 @@
+#include "model/kv_cache.h"
+
+#include <string>
+
+#include "core/error.h"
+
+namespace rotor {
+
+KvCache::KvCache(Device& device, const Config& config, Packing format, std::uint32_t capacity)
+    : device_(device),
+      format_(format),
+      capacity_(capacity),
+      position_bytes_(config.kv_heads * row_bytes(format, config.head_dim)) {
+  if (capacity == 0 || capacity > config.max_positions) {
+    throw UsageError("a context of " + std::to_string(capacity) +
+                     " positions: the model has 1 to " + std::to_string(config.max_positions));
+  }
+  for (std::uint32_t i = 0; i < 2 * config.layers; ++i) {
+    halves_.push_back(device.allocate(position_bytes_ * capacity));
+  }
+}
+
+std::size_t KvCache::bytes() const {
+  return halves_.size() * position_bytes_ * capacity_;
+}
+
+View KvCache::half(std::size_t index) const {
+  return *halves_[index];
+}
+
+void KvCache::append(std::uint32_t count) {
+  if (count > capacity_ - length_) {
+    throw UsageError("the context is full: " + std::to_string(length_) + " + " +
+                     std::to_string(count) + " positions do not fit into " +
+                     std::to_string(capacity_) + "; raise --context");
+  }
+  length_ += count;
+}
+
+void KvCache::truncate(std::uint32_t length) {
+  if (length > length_) {
+    throw UsageError("cannot truncate a cache of " + std::to_string(length_) + " positions to " +
+                     std::to_string(length));
+  }
+  length_ = length;
+}
+
+void KvCache::poison(std::uint32_t position) {
+  const std::size_t offset = position * position_bytes_;
+  const std::vector<std::byte> ones(position_bytes_ * (capacity_ - position), std::byte{0xFF});
+  if (ones.empty()) return;  // all bits set is a NaN in f32 and f16, and in a row's f32 scale
+  for (const auto& half : halves_) device_.write(View(*half, offset, ones.size()), ones);
+}
+
+}  // namespace rotor

@@ -1,0 +1,47 @@
+// Keys and values of past positions, per layer: [layer][position][kv_head][head_dim].
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/weights.h"
+#include "runtime/device.h"
+
+namespace rotor {
+
+class KvCache {
+ public:
+  // Room for `capacity` positions in rows of `format` (F32, F16 or Int8Row). Throws UsageError if
+  // the capacity is zero or beyond the model's positions, DeviceError when memory is short.
+  KvCache(Device& device, const Config& config, Packing format, std::uint32_t capacity);
+
+  Packing format() const { return format_; }
+  std::uint32_t capacity() const { return capacity_; }
+  std::uint32_t length() const { return length_; }  // positions held
+  std::size_t bytes() const;                        // of all layers, keys and values
+  std::size_t bytes_per_position() const { return bytes() / capacity_; }
+
+  View keys(std::uint32_t layer) const { return half(2 * layer); }
+  View values(std::uint32_t layer) const { return half(2 * layer + 1); }
+
+  // Announces `count` more positions. Throws UsageError if they do not fit; nothing changes then.
+  void append(std::uint32_t count);
+  // Drops all positions from `length` on.
+  void truncate(std::uint32_t length);
+  // Fills the rows from `position` on with NaN, in every format: a test that reads a stale row
+  // then cannot pass.
+  void poison(std::uint32_t position);
+
+ private:
+  View half(std::size_t index) const;
+
+  Device& device_;
+  Packing format_;
+  std::uint32_t capacity_;
+  std::uint32_t length_ = 0;
+  std::size_t position_bytes_;                   // one layer's keys (or values) of one position
+  std::vector<std::unique_ptr<Buffer>> halves_;  // keys, values of layer 0, of layer 1, ...
+};
+
+}  // namespace rotor

@@ -1,0 +1,184 @@
+// The `rotor` program: reads flags, runs a command, turns errors into one line and an exit code.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <random>
+
+#include "core/error.h"
+#include "model/commands.h"
+
+namespace {
+
+using namespace rotor;
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 all is well, 2 a check failed, 4 a device failed, 64 usage, 65 bad or missing\n"
+    "input, 69 not available on this machine, 73 an output could not be written, 130 interrupted";
+
+Packing parse_kv(const std::string& name) {
+  for (const Packing packing : {Packing::F32, Packing::F16, Packing::Int8Row}) {
+    if (name == packing_name(packing) || (name == "int8" && packing == Packing::Int8Row)) {
+      return packing;
+    }
+  }
+  throw UsageError("--kv " + name + ": known formats are f32, f16 and int8");
+}
+
+// Flags that every command with a model has.
+struct SessionFlags {
+  SessionOptions options;
+  std::string features;
+  std::string kv = "f32";
+
+  void add_to(CLI::App& app) {
+    app.add_option("--model", options.model,
+                   "folder with a checkpoint, or synthetic:PRESET/SEED; default: the demo model");
+    app.add_option("--device", options.device, "device to run on")->capture_default_str();
+    app.add_option("--threads", options.device_options.threads, "CPU threads; 0 is one per core")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+    app.add_option("--features", features,
+                   "use these CPU features only, e.g. baseline or avx2 or avx2,avx512");
+    app.add_option("--kernel", options.kernels, "prefer kernel variants with this in their name");
+    app.add_option("--chunk", options.chunk, "tokens of a prompt processed at a time")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    app.add_option("--kv", kv, "format of the KV cache: f32, f16 or int8")->capture_default_str();
+  }
+
+  SessionOptions read(bool given_features) {
+    if (given_features) options.device_options.feature_mask = parse_features(features);
+    if (isatty(STDERR_FILENO) != 0) {
+      options.progress = [](double share) {
+        std::cerr << "\rloading " << static_cast<int>(share * 100) << " %"
+                  << (share >= 1 ? "\r              \r" : "") << std::flush;
+      };
+    }
+    return options;
+  }
+};
+
+void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
+  auto command = std::make_shared<GenerateCommand>();
+  command->sampling = {.temperature = 0.6f, .top_p = 0.9f};
+  auto greedy = std::make_shared<bool>(false);
+  CLI::App* sub = app.add_subcommand("generate", "continue a text");
+  flags.add_to(*sub);
+  SamplingOptions& sampling = command->sampling;
+  sub->add_option("prompt", command->prompt, "the text to continue")->required();
+  sub->add_option("--max-tokens", command->max_tokens, "length of the answer")
+      ->capture_default_str();
+  sub->add_option("--context", command->context, "positions of the KV cache; 0: as many as needed");
+  sub->add_flag("--greedy", *greedy, "always the most likely token");
+  sub->add_option("--temperature", sampling.temperature, "0 is greedy")->capture_default_str();
+  sub->add_option("--top-k", sampling.top_k, "keep the k most likely tokens; 0: all")
+      ->capture_default_str();
+  sub->add_option("--top-p", sampling.top_p, "keep the most likely tokens of this mass")
+      ->capture_default_str();
+  sub->add_option("--min-p", sampling.min_p, "drop tokens below this share of the best")
+      ->capture_default_str();
+  sub->add_option("--repetition-penalty", sampling.repetition_penalty, "above 1: repeat less")
+      ->capture_default_str();
+  sub->add_option("--no-repeat-ngram", sampling.no_repeat_ngram, "never repeat n tokens; 0: may")
+      ->capture_default_str();
+  CLI::Option* seed = sub->add_option("--seed", sampling.seed, "of the sampler; default: random");
+  sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
+  sub->add_flag("--ids", command->ids, "print token ids instead of text");
+  sub->callback([=, &flags, &run] {
+    run = [=, &flags] {
+      if (*greedy) command->sampling.temperature = 0;
+      if (seed->count() == 0 && command->sampling.temperature > 0) {
+        command->sampling.seed = std::random_device{}();
+        std::cerr << "seed       " << command->sampling.seed << "\n";
+      }
+      command->session = flags.read(sub->count("--features") != 0);
+      command->kv = parse_kv(flags.kv);
+      return run_generate(*command, std::cout, std::cerr);
+    };
+  });
+}
+
+void add_score(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
+  auto command = std::make_shared<ScoreCommand>();
+  CLI::App* sub = app.add_subcommand("score", "how likely a text is to the model");
+  flags.add_to(*sub);
+  sub->add_option("--ids", command->ids_file, "token ids: a JSON array or numbers; - is stdin");
+  sub->add_option("--text", command->text_file, "a text (BOS is put in front); - is stdin");
+  sub->add_option("--json", command->json_file, "write the scores as JSON; - is stdout");
+  sub->add_flag("--logits", command->logits, "with all logits of the last position in the JSON");
+  sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
+  sub->callback([=, &flags, &run] {
+    run = [=, &flags] {
+      command->session = flags.read(sub->count("--features") != 0);
+      command->kv = parse_kv(flags.kv);
+      return run_score(*command, std::cout, std::cerr);
+    };
+  });
+}
+
+void add_tokenize(CLI::App& app, std::function<int()>& run) {
+  auto command = std::make_shared<TokenizeCommand>();
+  CLI::App* sub = app.add_subcommand("tokenize", "text on stdin to token ids, or back");
+  sub->add_option("--model", command->model, "folder with a tokenizer.json; default: the demo");
+  sub->add_flag("--special", command->special, "parse (or show) special tokens");
+  sub->add_flag("--bos", command->bos, "put the begin-of-text token in front");
+  sub->add_flag("--decode", command->decode, "ids to text");
+  sub->callback([=, &run] { run = [=] { return run_tokenize(*command, std::cin, std::cout); }; });
+}
+
+// What CLI11 found wrong, as one line; an unknown flag gets the nearest known one.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message = error.what();
+  const CLI::App* at = &app;
+  for (const CLI::App* sub : app.get_subcommands()) at = sub;
+  for (const std::string& word : at->remaining(true)) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : at->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    for (const CLI::App* sub : at->get_subcommands({})) known.push_back(sub->get_name());
+    message = "unknown argument '" + word + "'";
+    const std::string suggestion = nearest(word.substr(0, word.find('=')), known);
+    if (!suggestion.empty()) message += "; did you mean " + suggestion + "?";
+    break;
+  }
+  return message;
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app{"rotor: BitNet b1.58 models on small machines"};
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  std::function<int()> run;
+  SessionFlags generate_flags;
+  SessionFlags score_flags;
+  add_generate(app, generate_flags, run);
+  add_score(app, score_flags, run);
+  add_tokenize(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(usage_message(app, error));
+  }
+  return run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, [](int) { rotor::interrupt(); });
+  try {
+    return run_program(argc, argv);
+  } catch (const rotor::Error& error) {
+    std::cerr << "rotor: " << error.what() << "\n";
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    std::cerr << "rotor: " << error.what() << "\n";
+    return rotor::kExitInfrastructure;
+  }
+}

@@ -1,0 +1,49 @@
+#include "model/session.h"
+
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace rotor {
+namespace {
+
+// Is there a tokenizer with the model? Generated weights have none.
+bool has_tokenizer(const std::string& model) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  return fs::exists(fs::path(model) / "tokenizer.json", ignored);
+}
+
+}  // namespace
+
+Session::Session(const SessionOptions& options)
+    : model_(options.model.empty() ? demo_model() : options.model) {
+  const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(model_);
+  description_ = checkpoint->description();
+  if (has_tokenizer(model_)) tokenizer_ = Tokenizer::open(model_);
+  device_ = open_device(options.device, options.device_options);
+  kernels_ = std::make_unique<KernelSet>(*device_, options.kernels);
+  transformer_ = std::make_unique<Transformer>(
+      *kernels_, *checkpoint,
+      TransformerOptions{.chunk = options.chunk, .progress = options.progress});
+}
+
+const Tokenizer& Session::tokenizer() const {
+  if (!tokenizer_) {
+    throw FormatError(model_ + ": no tokenizer.json beside the weights; text cannot be read");
+  }
+  return *tokenizer_;
+}
+
+std::string demo_model() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path installed = program.parent_path().parent_path() / "share" / "rotor" / "demo";
+    if (fs::exists(installed / "config.json", error)) return installed.string();
+  }
+  return std::string(ROTOR_SOURCE_DIR) + "/model/demo";
+}
+
+}  // namespace rotor

@@ -1,0 +1,51 @@
+// Everything between "this model on this device" and a forward pass, opened in one go.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/tokenizer.h"
+#include "model/transformer.h"
+#include "runtime/devices.h"
+
+namespace rotor {
+
+struct SessionOptions {
+  std::string model;             // folder, file or synthetic:PRESET/SEED; empty is the demo model
+  std::string device = "cpu";    // as in open_device
+  DeviceOptions device_options;  // threads, feature mask
+  std::vector<std::string> kernels;      // preferred variants, by part of their name
+  std::uint32_t chunk = 128;             // tokens a prompt is processed in at a time
+  std::function<void(double)> progress;  // share of the weights that is loaded
+};
+
+class Session {
+ public:
+  // Throws FormatError, UsageError, UnsupportedError, DeviceError.
+  explicit Session(const SessionOptions& options);
+
+  Device& device() { return *device_; }
+  KernelSet& kernels() { return *kernels_; }
+  Transformer& transformer() { return *transformer_; }
+  const Config& config() const { return transformer_->config(); }
+  const std::string& description() const { return description_; }  // of the checkpoint
+
+  // Throws FormatError if the model has no tokenizer.
+  const Tokenizer& tokenizer() const;
+
+ private:
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<KernelSet> kernels_;
+  std::unique_ptr<Transformer> transformer_;
+  std::optional<Tokenizer> tokenizer_;
+  std::string description_;
+  std::string model_;
+};
+
+// The folder of the demo model: beside an installed program, else in the source tree.
+std::string demo_model();
+
+}  // namespace rotor

@@ -1,0 +1,195 @@
+#include "model/transformer.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+
+namespace rotor {
+
+std::span<const float> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache) {
+  check(tokens, cache);
+  if (tokens.size() == 1) {
+    if (decode_ == nullptr || decode_keys_ != cache.keys(0).buffer) {
+      decode_ = device_.record([&] { dispatch_forward(1, cache, {0, 1}, nullptr); });
+      decode_keys_ = cache.keys(0).buffer;
+    }
+    write_step(tokens, cache.length());
+    cache.append(1);
+    device_.replay(*decode_);
+  } else {
+    while (tokens.size() > chunk_) {
+      run(tokens.first(chunk_), cache, {0, 0}, nullptr);
+      tokens = tokens.subspan(chunk_);
+    }
+    run(tokens, cache, {static_cast<std::uint32_t>(tokens.size()) - 1, 1}, nullptr);
+  }
+  const std::span<float> logits = std::span(logits_).first(config_.vocab);
+  device_.read(*act_.logits, std::as_writable_bytes(logits));
+  return logits;
+}
+
+std::span<const float> Transformer::forward_all(std::span<const std::uint32_t> tokens,
+                                                KvCache& cache, Probe* probe) {
+  check(tokens, cache);
+  if (tokens.size() > chunk_) {
+    throw UsageError("at most " + std::to_string(chunk_) +
+                     " tokens at a time have their logits kept");
+  }
+  const auto m = static_cast<std::uint32_t>(tokens.size());
+  const std::size_t size = std::size_t{m} * config_.vocab;
+  if (logits_.size() < size) {
+    act_.logits = device_.allocate(size * sizeof(float));
+    decode_.reset();  // it names the buffer that is gone
+    logits_.resize(size);
+  }
+  run(tokens, cache, {0, m}, probe);
+  const std::span<float> logits = std::span(logits_).first(size);
+  device_.read(*act_.logits, std::as_writable_bytes(logits));
+  return logits;
+}
+
+void Transformer::check(std::span<const std::uint32_t> tokens, const KvCache& cache) const {
+  if (tokens.empty()) throw UsageError("no tokens to process: the prompt is empty");
+  for (const std::uint32_t token : tokens) {
+    if (token >= config_.vocab) {
+      throw UsageError("token " + std::to_string(token) + " is not in the vocabulary of " +
+                       std::to_string(config_.vocab));
+    }
+  }
+  if (tokens.size() > cache.capacity() - cache.length()) {
+    throw UsageError("the context is full: " + std::to_string(cache.length()) + " + " +
+                     std::to_string(tokens.size()) + " positions do not fit into " +
+                     std::to_string(cache.capacity()) + "; raise --context");
+  }
+}
+
+void Transformer::run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows,
+                      Probe* probe) {
+  write_step(tokens, cache.length());
+  cache.append(static_cast<std::uint32_t>(tokens.size()));
+  dispatch_forward(static_cast<std::uint32_t>(tokens.size()), cache, rows, probe);
+  device_.finish();
+}
+
+void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_t position) {
+  step_.assign({position, static_cast<std::uint32_t>(tokens.size())});
+  step_.insert(step_.end(), tokens.begin(), tokens.end());
+  device_.write(*act_.step, std::as_bytes(std::span(step_)));
+}
+
+// x = E[t]; per layer attention and feed-forward, each added to x; norm; head.
+void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe) {
+  const EmbedParams params{.m = m, .k = config_.hidden, .vocab = config_.vocab};
+  const View embed[] = {*embedding_, *act_.step, *act_.x};
+  device_.dispatch(kernels_.get(Op::Embed, embedding_packing_, m), embed, as_bytes(params));
+  for (std::uint32_t layer = 0; layer < config_.layers; ++layer) {
+    dispatch_norm(m, *layers_[layer].input_norm, layer == 0 ? Residual::AsIs : Residual::AddDelta);
+    if (probe != nullptr) probe_layer_input(m, layer, *layers_[layer].input_norm, *probe);
+    dispatch_attention(m, layer, cache, probe);
+    dispatch_norm(m, *layers_[layer].post_norm, Residual::AddDelta);
+    dispatch_ffn(m, layer);
+  }
+  dispatch_head(m, rows, probe);
+}
+
+// codes = quantise(RMSNorm(x)), after x += delta where there is a sub-layer before.
+void Transformer::dispatch_norm(std::uint32_t m, View gain, Residual residual) {
+  const NormParams params{.m = m,
+                          .k = config_.hidden,
+                          .stride = activation_stride(config_.hidden),
+                          .epsilon = config_.norm_epsilon};
+  if (residual == Residual::AddDelta) {
+    const View views[] = {*act_.x, *act_.delta, gain, *act_.codes, *act_.tokens};
+    device_.dispatch(kernels_.get(Op::AddNormQuant, Packing::None, m), views, as_bytes(params));
+  } else {
+    const View views[] = {*act_.x, gain, *act_.codes, *act_.tokens};
+    device_.dispatch(kernels_.get(Op::NormQuant, Packing::None, m), views, as_bytes(params));
+  }
+}
+
+void Transformer::dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out) {
+  const MatmulParams params{
+      .m = m, .n = matrix.n, .k = matrix.k, .stride = activation_stride(matrix.k)};
+  const View views[] = {*act_.codes, *act_.tokens, *matrix.weights, *matrix.scales, out};
+  device_.dispatch(kernels_.get(Op::Matmul, matrix.packing, m), views, as_bytes(params));
+}
+
+// q, k, v; rotate and append; attend; sub-norm; output projection into delta.
+void Transformer::dispatch_attention(std::uint32_t m, std::uint32_t layer, KvCache& cache,
+                                     Probe* probe) {
+  const Layer& weights = layers_[layer];
+  dispatch_matmul(m, weights.qkv, *act_.wide);
+  const AttentionParams params{.m = m,
+                               .heads = config_.heads,
+                               .kv_heads = config_.kv_heads,
+                               .head_dim = config_.head_dim,
+                               .capacity = cache.capacity()};
+  const View keys = cache.keys(layer);
+  const View values = cache.values(layer);
+  const View rope[] = {*act_.wide, *act_.step, *angles_, keys, values};
+  device_.dispatch(kernels_.get(Op::Rope, cache.format(), m), rope, as_bytes(params));
+  if (probe != nullptr) {
+    device_.finish();
+    probe->cache_written(layer, cache);
+  }
+  const View attend[] = {*act_.wide, *act_.step, keys, values, *act_.attended};
+  device_.dispatch(kernels_.get(Op::Attention, cache.format(), m), attend, as_bytes(params));
+  if (probe != nullptr) {
+    std::vector<float> out(std::size_t{m} * config_.q_rows());
+    device_.read(*act_.attended, std::as_writable_bytes(std::span(out)));
+    probe->attention_output(layer, out);
+  }
+  const NormParams norm{.m = m,
+                        .k = config_.q_rows(),
+                        .stride = activation_stride(config_.q_rows()),
+                        .epsilon = config_.norm_epsilon};
+  const View sub[] = {*act_.attended, *weights.attention_norm, *act_.codes, *act_.tokens};
+  device_.dispatch(kernels_.get(Op::NormQuant, Packing::None, m), sub, as_bytes(norm));
+  dispatch_matmul(m, weights.output, *act_.delta);
+}
+
+// gate and up; ReLU^2 and sub-norm; down projection into delta.
+void Transformer::dispatch_ffn(std::uint32_t m, std::uint32_t layer) {
+  const Layer& weights = layers_[layer];
+  dispatch_matmul(m, weights.gate_up, *act_.wide);
+  const NormParams params{.m = m,
+                          .k = config_.ffn,
+                          .stride = activation_stride(config_.ffn),
+                          .epsilon = config_.norm_epsilon};
+  const View views[] = {*act_.wide, *weights.ffn_norm, *act_.codes, *act_.tokens};
+  device_.dispatch(kernels_.get(Op::Relu2NormQuant, Packing::None, m), views, as_bytes(params));
+  dispatch_matmul(m, weights.down, *act_.delta);
+}
+
+// x += delta; norm; logits of the rows asked for.
+void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
+  const NormParams norm{.m = m, .k = config_.hidden, .stride = 0, .epsilon = config_.norm_epsilon};
+  const View views[] = {*act_.x, *act_.delta, *final_norm_, *act_.normed};
+  device_.dispatch(kernels_.get(Op::AddNorm, Packing::None, m), views, as_bytes(norm));
+  if (probe != nullptr) {
+    std::vector<float> x(std::size_t{m} * config_.hidden);
+    device_.read(*act_.x, std::as_writable_bytes(std::span(x)));
+    probe->layer_input(config_.layers, x);
+    device_.read(*act_.normed, std::as_writable_bytes(std::span(x)));
+    probe->final_norm(x);
+  }
+  if (rows.count == 0) return;
+  const std::size_t row = std::size_t{config_.hidden} * sizeof(float);
+  const HeadParams head{
+      .m = rows.count, .n = config_.vocab, .k = config_.hidden, .out_stride = config_.vocab};
+  const View project[] = {View(*act_.normed, rows.first * row, rows.count * row),
+                          untied_head_ != nullptr ? *untied_head_ : *embedding_, *act_.logits};
+  device_.dispatch(kernels_.get(Op::Head, head_packing_, rows.count), project, as_bytes(head));
+}
+
+// Shows x to the probe and normalises what the probe made of it.
+void Transformer::probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe) {
+  std::vector<float> x(std::size_t{m} * config_.hidden);
+  device_.read(*act_.x, std::as_writable_bytes(std::span(x)));
+  probe.layer_input(layer, x);
+  device_.write(*act_.x, std::as_bytes(std::span(x)));
+  dispatch_norm(m, gain, Residual::AsIs);
+}
+
+}  // namespace rotor

@@ -1,0 +1,128 @@
+// The forward pass of BitNet b1.58 (bitnet-b1.58 2B4T technical report; Hugging Face's
+// BitNetForCausalLM is the reference), in the exact profile: FP32 residual stream, norms, RoPE and
+// softmax; integer products; FP32 accumulation in the head.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/kv_cache.h"
+#include "model/weights.h"
+#include "runtime/choose.h"
+
+namespace rotor {
+
+// Looks into a forward pass, and may disturb it: for tests. Every hook costs a round trip.
+class Probe {
+ public:
+  virtual ~Probe() = default;
+  // The residual stream [m, hidden] that enters `layer`; called once more with the number of layers
+  // before the final norm. What the hook changes is used.
+  virtual void layer_input(std::uint32_t layer, std::span<float> x) { (void)layer, (void)x; }
+  // The rows of this call are in the cache, attention comes next.
+  virtual void cache_written(std::uint32_t layer, KvCache& cache) { (void)layer, (void)cache; }
+  // What attention gives, [m, heads * head_dim], before the sub-norm.
+  virtual void attention_output(std::uint32_t layer, std::span<const float> out) {
+    (void)layer, (void)out;
+  }
+  // After the final norm, [m, hidden].
+  virtual void final_norm(std::span<const float> x) { (void)x; }
+};
+
+struct TransformerOptions {
+  std::uint32_t chunk = 128;  // tokens a prompt is processed in at a time
+  // Told the share that is loaded, 0 to 1, from any thread.
+  std::function<void(double)> progress;
+};
+
+class Transformer {
+ public:
+  // Packs the weights for the device's best kernels; the checkpoint is not needed afterwards.
+  // Throws FormatError, UnsupportedError, DeviceError.
+  Transformer(KernelSet& kernels, const Checkpoint& checkpoint, const TransformerOptions& options);
+
+  const Config& config() const { return config_; }
+
+  // Processes tokens at the positions cache.length() ... and appends them to the cache. Returns the
+  // logits of the last token, [vocab], valid until the next call. Throws UsageError if a token is
+  // not in the vocabulary, there is none, or the cache is full; the cache is unchanged then.
+  std::span<const float> forward(std::span<const std::uint32_t> tokens, KvCache& cache);
+
+  // The same for at most `chunk` tokens, with the logits of all of them, [m, vocab], and a probe.
+  std::span<const float> forward_all(std::span<const std::uint32_t> tokens, KvCache& cache,
+                                     Probe* probe = nullptr);
+
+  std::uint32_t chunk() const { return chunk_; }
+  std::size_t weight_bytes() const;      // packed ternary weights, scales and norms
+  std::size_t table_bytes() const;       // embedding, and the head if it is not the same
+  std::size_t activation_bytes() const;  // buffers of intermediate results
+
+ private:
+  // Which rows of the last norm go through the head.
+  struct LogitRows {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  // Whether a norm first adds the output of the sub-layer before it to the residual stream.
+  enum class Residual : std::uint8_t { AsIs, AddDelta };
+  struct Matrix {
+    std::uint32_t n;
+    std::uint32_t k;
+    Packing packing;
+    std::unique_ptr<Buffer> weights;
+    std::unique_ptr<Buffer> scales;  // [n]
+  };
+  struct Layer {
+    Matrix qkv, output, gate_up, down;
+    std::unique_ptr<Buffer> input_norm, attention_norm, post_norm, ffn_norm;
+  };
+  // Intermediate results of at most `chunk` tokens.
+  struct Activations {
+    std::unique_ptr<Buffer> step;      // u32: position, m, token ids
+    std::unique_ptr<Buffer> x;         // [m, hidden] residual stream
+    std::unique_ptr<Buffer> delta;     // [m, hidden] output of a sub-layer
+    std::unique_ptr<Buffer> codes;     // [m, stride of the widest input] int8
+    std::unique_ptr<Buffer> tokens;    // [m] TokenScale
+    std::unique_ptr<Buffer> wide;      // [m, q + k + v] or [m, gate + up]
+    std::unique_ptr<Buffer> attended;  // [m, heads * head_dim]
+    std::unique_ptr<Buffer> normed;    // [m, hidden] after the final norm
+    std::unique_ptr<Buffer> logits;    // [rows asked for, vocab]
+  };
+
+  void load(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
+  void load_layers(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
+  void load_tables(const Checkpoint& checkpoint);
+  void make_activations();
+  void check(std::span<const std::uint32_t> tokens, const KvCache& cache) const;
+  void run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows, Probe* probe);
+  void write_step(std::span<const std::uint32_t> tokens, std::uint32_t position);
+  void dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe);
+  void dispatch_attention(std::uint32_t m, std::uint32_t layer, KvCache& cache, Probe* probe);
+  void dispatch_ffn(std::uint32_t m, std::uint32_t layer);
+  void dispatch_norm(std::uint32_t m, View gain, Residual residual);
+  void dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out);
+  void dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe);
+  void probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe);
+
+  KernelSet& kernels_;
+  Device& device_;
+  Config config_;
+  std::uint32_t chunk_;
+  std::vector<Layer> layers_;
+  std::unique_ptr<Buffer> embedding_;
+  std::unique_ptr<Buffer> untied_head_;
+  Packing embedding_packing_ = Packing::Bf16;
+  Packing head_packing_ = Packing::Bf16;
+  std::unique_ptr<Buffer> final_norm_;
+  std::unique_ptr<Buffer> angles_;
+  Activations act_;
+  std::vector<float> logits_;            // [rows asked for, vocab]
+  std::vector<std::uint32_t> step_;      // position, m, token ids
+  std::unique_ptr<Sequence> decode_;     // one token, recorded ...
+  const Buffer* decode_keys_ = nullptr;  // ... for the cache with these keys
+};
+
+}  // namespace rotor

@@ -1,0 +1,174 @@
+// Loading: checkpoint -> packed weights on the device, and the buffers of a forward pass.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "model/transformer.h"
+
+namespace rotor {
+namespace {
+
+std::unique_ptr<Buffer> upload(Device& device, std::span<const std::byte> data) {
+  auto buffer = device.allocate(data.size());
+  device.write(*buffer, data);
+  return buffer;
+}
+
+std::unique_ptr<Buffer> upload(Device& device, const std::vector<float>& data) {
+  return upload(device, std::as_bytes(std::span(data)));
+}
+
+// Calls job(0) ... job(count - 1) from several threads; the first exception is thrown again.
+void in_parallel(std::size_t count, const std::function<void(std::size_t)>& job) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < count; i = next++) job(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (failure == nullptr) failure = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> threads;
+  const unsigned extra = std::max(1u, std::thread::hardware_concurrency()) - 1;
+  for (unsigned i = 0; i < extra; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+// cos and sin of position * theta^(-2i / head_dim), made in double and rounded once: forming the
+// angle in float costs up to 2e-4 rad at position 4095. [positions, head_dim]: cosines, then sines.
+std::vector<float> rope_angles(const Config& config) {
+  const std::size_t half = config.head_dim / 2;
+  std::vector<float> angles(std::size_t{config.max_positions} * config.head_dim);
+  for (std::size_t i = 0; i < half; ++i) {
+    const double frequency = std::pow(static_cast<double>(config.rope_theta),
+                                      -2.0 * static_cast<double>(i) / config.head_dim);
+    for (std::size_t pos = 0; pos < config.max_positions; ++pos) {
+      const double angle = static_cast<double>(pos) * frequency;
+      angles[pos * config.head_dim + i] = static_cast<float>(std::cos(angle));
+      angles[pos * config.head_dim + half + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+  return angles;
+}
+
+}  // namespace
+
+Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
+                         const TransformerOptions& options)
+    : kernels_(kernels),
+      device_(kernels.device()),
+      config_(checkpoint.config()),
+      chunk_(std::max(1u, std::min(options.chunk, config_.max_positions))) {
+  load_layers(checkpoint, options.progress);
+  load_tables(checkpoint);
+  make_activations();
+}
+
+// Fused matrices: q, k, v read the same codes, so do gate and up.
+void Transformer::load_layers(const Checkpoint& checkpoint,
+                              const std::function<void(double)>& progress) {
+  using enum Projection;
+  const std::vector<std::vector<Projection>> fused = {{Q, K, V}, {O}, {Gate, Up}, {Down}};
+  const Packing packing = kernels_.weight_packing();
+  layers_.resize(config_.layers);
+  std::mutex mutex;  // a device is used by one thread at a time
+  std::size_t done = 0;
+  const std::size_t jobs = layers_.size() * fused.size();
+  in_parallel(jobs, [&](std::size_t job) {
+    const auto layer = static_cast<std::uint32_t>(job / fused.size());
+    std::vector<TernaryMatrix> parts;
+    for (const Projection p : fused[job % fused.size()]) {
+      parts.push_back(checkpoint.projection(layer, p));
+    }
+    const TernaryMatrix matrix = parts.size() == 1 ? std::move(parts.front()) : stack_rows(parts);
+    parts.clear();
+    const std::vector<std::byte> packed = pack(matrix, packing);
+    const std::lock_guard lock(mutex);
+    Layer& target = layers_[layer];
+    Matrix* const slots[] = {&target.qkv, &target.output, &target.gate_up, &target.down};
+    *slots[job % fused.size()] = {.n = matrix.n(),
+                                  .k = matrix.k(),
+                                  .packing = packing,
+                                  .weights = upload(device_, packed),
+                                  .scales = upload(device_, matrix.row_scales())};
+    if (progress) progress(static_cast<double>(++done) / static_cast<double>(jobs));
+  });
+  for (std::uint32_t i = 0; i < config_.layers; ++i) {
+    layers_[i].input_norm = upload(device_, checkpoint.norm(i, Norm::Input));
+    layers_[i].attention_norm = upload(device_, checkpoint.norm(i, Norm::AttentionSub));
+    layers_[i].post_norm = upload(device_, checkpoint.norm(i, Norm::PostAttention));
+    layers_[i].ffn_norm = upload(device_, checkpoint.norm(i, Norm::FfnSub));
+  }
+}
+
+void Transformer::load_tables(const Checkpoint& checkpoint) {
+  const Table embedding = checkpoint.embedding();
+  embedding_packing_ = embedding.packing;
+  embedding_ = upload(device_, embedding.bytes);
+  head_packing_ = embedding_packing_;
+  if (!config_.tied_head) {
+    const Table head = checkpoint.head();
+    head_packing_ = head.packing;
+    untied_head_ = upload(device_, head.bytes);
+  }
+  final_norm_ = upload(device_, checkpoint.final_norm());
+  angles_ = upload(device_, rope_angles(config_));
+}
+
+void Transformer::make_activations() {
+  const std::uint32_t widest = std::max({config_.hidden, config_.q_rows(), config_.ffn});
+  const std::uint32_t wide = std::max(config_.q_rows() + 2 * config_.kv_rows(), 2 * config_.ffn);
+  const auto floats = [&](std::size_t columns) {
+    return device_.allocate(std::size_t{chunk_} * columns * sizeof(float));
+  };
+  act_.step = device_.allocate((std::size_t{2} + chunk_) * sizeof(std::uint32_t));
+  act_.x = floats(config_.hidden);
+  act_.delta = floats(config_.hidden);
+  act_.codes = device_.allocate(std::size_t{chunk_} * activation_stride(widest));
+  act_.tokens = device_.allocate(chunk_ * sizeof(TokenScale));
+  act_.wide = floats(wide);
+  act_.attended = floats(config_.q_rows());
+  act_.normed = floats(config_.hidden);
+  act_.logits = device_.allocate(std::size_t{config_.vocab} * sizeof(float));
+  logits_.resize(config_.vocab);
+  step_.reserve(std::size_t{2} + chunk_);
+}
+
+std::size_t Transformer::weight_bytes() const {
+  std::size_t sum = final_norm_->bytes();
+  for (const Layer& layer : layers_) {
+    for (const Matrix* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      sum += matrix->weights->bytes() + matrix->scales->bytes();
+    }
+    for (const auto* norm :
+         {&layer.input_norm, &layer.attention_norm, &layer.post_norm, &layer.ffn_norm}) {
+      sum += (*norm)->bytes();
+    }
+  }
+  return sum;
+}
+
+std::size_t Transformer::table_bytes() const {
+  return embedding_->bytes() + (untied_head_ != nullptr ? untied_head_->bytes() : 0);
+}
+
+std::size_t Transformer::activation_bytes() const {
+  std::size_t sum = angles_->bytes();
+  for (const auto* buffer : {&act_.step, &act_.x, &act_.delta, &act_.codes, &act_.tokens,
+                             &act_.wide, &act_.attended, &act_.normed, &act_.logits}) {
+    sum += (*buffer)->bytes();
+  }
+  return sum;
+}
+
+}  // namespace rotor

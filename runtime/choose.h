@@ -1,0 +1,50 @@
+// Which variant serves which op on a device.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "runtime/device.h"
+
+namespace rotor {
+
+// Why a device cannot run a variant: a reason code ("no_avx2", "other_backend", "batch") and a
+// sentence; both empty if it can. `m` tokens per run.
+struct Support {
+  std::string reason_code;
+  std::string message;
+  explicit operator bool() const { return reason_code.empty(); }
+};
+Support supports(const DeviceInfo& device, const KernelVariant& variant, std::uint32_t m);
+
+// The prepared kernels of one device. The order of the registry decides; variants whose name
+// contains one of `preferred` come first.
+class KernelSet {
+ public:
+  explicit KernelSet(Device& device, std::vector<std::string> preferred = {});
+
+  Device& device() const { return device_; }
+
+  // The layout for ternary weights: that of the best variant for single tokens.
+  Packing weight_packing() const;
+
+  // The kernel for an op on data of this packing and m tokens a run, prepared on first use. Throws
+  // UnsupportedError if the device has none.
+  const Kernel& get(Op op, Packing packing, std::uint32_t m);
+
+  // Uses this variant, in the registry or not, for its op from now on. For tests that inject bugs.
+  void replace(const KernelVariant& variant);
+
+ private:
+  const KernelVariant* find(Op op, Packing packing, std::uint32_t m) const;
+
+  Device& device_;
+  std::vector<std::string> preferred_;
+  std::map<std::tuple<Op, Packing, bool>, std::unique_ptr<Kernel>> kernels_;
+};
+
+}  // namespace rotor
