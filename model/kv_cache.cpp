@@ -46,10 +46,13 @@ void KvCache::truncate(std::uint32_t length) {
 }
 
 void KvCache::poison(std::uint32_t position) {
-  const std::size_t offset = position * position_bytes_;
-  const std::vector<std::byte> ones(position_bytes_ * (capacity_ - position), std::byte{0xFF});
-  if (ones.empty()) return;  // all bits set is a NaN in f32 and f16, and in a row's f32 scale
-  for (const auto& half : halves_) device_.write(View(*half, offset, ones.size()), ones);
+  // All bits set is a NaN in f32 and f16, and in an int8 row's scale.
+  const std::vector<std::byte> row(position_bytes_, std::byte{0xFF});
+  for (const auto& half : halves_) {
+    for (std::size_t at = position; at < capacity_; ++at) {
+      device_.write(View(*half, at * position_bytes_, position_bytes_), row);
+    }
+  }
 }
 
 }  // namespace rotor
