@@ -11,12 +11,12 @@
 namespace rotor {
 
 struct SamplingOptions {
-  float temperature = 1.0f;             // 0: greedy
-  std::uint32_t top_k = 0;              // 0: off
-  float top_p = 1.0f;                   // 1: off
-  float min_p = 0.0f;                   // 0: off
-  float repetition_penalty = 1.0f;      // 1: off
-  std::uint32_t no_repeat_ngram = 0;    // 0: off
+  float temperature = 1.0f;           // 0: greedy
+  std::uint32_t top_k = 0;            // 0: off
+  float top_p = 1.0f;                 // 1: off
+  float min_p = 0.0f;                 // 0: off
+  float repetition_penalty = 1.0f;    // 1: off
+  std::uint32_t no_repeat_ngram = 0;  // 0: off
   std::uint64_t seed = 0;
 };
 
