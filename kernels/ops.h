@@ -26,14 +26,21 @@
 // MatmulHalf: out = scales[r] * sum_j x[j] * trit[r,j], f32 accumulation.
 // Norm*: y[j] = x[j] / sqrt(mean(x^2) + epsilon) * gain[j]; quantise: top = max(max|y|, 1e-5),
 //   code = rne(y * (127 / top)) (ties to even), scale = top * (1.0f / 127), sum = sum of codes.
+//   All CPU rows give the same bits. Sum of x^2: 16 partial sums in double, number i
+//   taking j = i mod 16 in order; then i + 8 is added to i < 8, i + 4 to i < 4, i + 2, i + 1. Then
+//   r = float(1 / sqrt(sum / k + epsilon)) in double, and y = (x * r) * gain in f32, no contraction.
+//   A NaN among the y makes the token's scale NaN, so that it stays visible.
 // Add*: x += delta first, stored back. Relu2NormQuant: x[j] = max(gate[j],0)^2 * up[j], gate in
 //   columns 0..k-1, up in k..2k-1 of gate_up; f32 throughout, because f16 overflows here.
 // Rope: rotates pairs (i, i + head_dim/2) of q (in place) and of k by position * theta^(-2i/head_dim)
 //   ("rotate-half"); angles holds cos in [.., 0..head_dim/2) and sin in [.., head_dim/2..head_dim)
-//   per position; stores rotated k and v at rows position..position+m-1 of keys and values.
+//   per position; stores rotated k and v at rows position..position+m-1 of keys and values. k and v in
+//   qkv stay as they are. z[i] cos - z[i + half] sin and z[i + half] cos + z[i] sin in f32, no
+//   contraction: all CPU rows write the same cache.
 // Attention: query i attends to positions 0..position+i; scores scaled by 1/sqrt(head_dim); query
 //   head h reads kv head h / (heads / kv_heads). Rows past the last position are never read into the
-//   result, whatever they hold (they hold NaN in tests).
+//   result, whatever they hold (they hold NaN in tests). An output depends on its query and cache rows
+//   alone, not on m or the slice. Head: neither does an output depend on other rows or tokens.
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once

@@ -1,6 +1,7 @@
 #include "kernels/packing.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -54,6 +55,23 @@ std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, st
     case Packing::Int8x16: return ((group * (stride / 4) + piece) * kRowGroup + lane) * 4;
     default: throw UsageError("packing " + std::string(packing_name(packing)) + " is not ternary");
   }
+}
+
+// Int8Row: below this magnitude 127 / top would overflow; such rows become zeros.
+constexpr float kSmallestRowTop = 0x1p-120f;
+
+// max |v|. Bit patterns order like magnitudes, with NaN above all: the scale of a row with a NaN is a
+// NaN, so it stays visible.
+float largest_magnitude(std::span<const float> values) {
+  std::uint32_t top = 0;
+  for (const float v : values) top = std::max(top, std::bit_cast<std::uint32_t>(v) & 0x7FFFFFFFu);
+  return std::bit_cast<float>(top);
+}
+
+// Nearest integer, ties to even, of |v| <= 127; -127 for a NaN.
+std::byte row_code(float v) {
+  v = v > -127.0f ? std::min(v, 127.0f) : -127.0f;
+  return static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(v)));
 }
 
 bool is_bits2(Packing packing) { return packing == Packing::Bits2 || packing == Packing::Bits2x16; }
@@ -167,12 +185,9 @@ void encode_row(Packing packing, std::span<const float> values, std::span<std::b
       }
       return;
     case Packing::Int8Row: {
-      float top = 0;
-      for (const float v : values) top = std::max(top, std::fabs(v));
-      const float inverse = top > 0 ? 127.0f / top : 0.0f;
-      for (std::size_t j = 0; j < k; ++j) {
-        out[j] = static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(values[j] * inverse)));
-      }
+      const float top = largest_magnitude(values);
+      const float steps = top >= kSmallestRowTop ? 127.0f / top : 0.0f;
+      for (std::size_t j = 0; j < k; ++j) out[j] = row_code(values[j] * steps);
       std::fill(out.begin() + static_cast<std::ptrdiff_t>(k), out.end() - 4, std::byte{0});
       const float scale = top * (1.0f / 127);
       std::memcpy(out.data() + out.size() - 4, &scale, sizeof scale);
