@@ -161,6 +161,13 @@ void check_range(std::uint32_t value, std::uint32_t max, const char* what,
   }
 }
 
+void check_token(std::uint32_t token, const Config& config, const char* what,
+                 const std::string& name) {
+  if (token < config.vocab) return;
+  throw FormatError(name + ": " + what + " " + std::to_string(token) + " is outside the " +
+                    std::to_string(config.vocab) + " tokens of the vocabulary");
+}
+
 }  // namespace
 
 HfConfig parse_config(std::string_view config_json, std::string_view generation_json,
@@ -220,13 +227,9 @@ void check_config(const Config& config, const std::string& name) {
   if (!std::isfinite(config.norm_epsilon) || config.norm_epsilon <= 0) {
     throw FormatError(name + ": norm epsilon is not finite and positive");
   }
-  for (const std::uint32_t token : config.stop_tokens) {
-    check_range(token, config.vocab - 1, "end token", name);
-  }
-  if (config.bos >= config.vocab) {
-    throw FormatError(name + ": begin token " + std::to_string(config.bos) + " is outside the " +
-                      std::to_string(config.vocab) + " tokens of the vocabulary");
-  }
+  for (const std::uint32_t token : config.stop_tokens)
+    check_token(token, config, "end token", name);
+  check_token(config.bos, config, "begin token", name);
 }
 
 }  // namespace rotor

@@ -49,10 +49,9 @@ Ternarised ternarise(Packing format, std::span<const std::byte> bytes, std::uint
     sum += row_sum;
   }
   const auto mean = static_cast<float>(sum / (static_cast<double>(n) * k));
-  const float scale = mean < 1e-5f ? 1e-5f : mean;  // a NaN stays
+  const float inverse = 1 / (mean < 1e-5f ? 1e-5f : mean);  // a NaN stays
 
-  Ternarised result{std::vector<std::int8_t>(std::size_t{n} * k), scale};
-  const float inverse = 1 / scale;
+  Ternarised result{std::vector<std::int8_t>(std::size_t{n} * k), 1 / inverse};
   for (std::size_t r = 0; r < n; ++r) {
     decode_row(format, bytes.subspan(r * stride, stride), row);
     std::int8_t* out = result.trits.data() + r * k;
