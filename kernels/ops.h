@@ -6,19 +6,21 @@
 // rows of int8 codes and halves are `stride` = activation_stride(k) elements apart and hold zeros
 // from k to stride, so that no kernel needs a tail in k.
 //
-// | op            | params          | buffers                                                            |
-// |---------------|-----------------|--------------------------------------------------------------------|
-// | Matmul        | MatmulParams    | codes i8[m,stride], tokens TokenScale[m], weights, scales f32[n], out f32[m,n] |
-// | MatmulHalf    | MatmulParams    | x f16[m,stride], weights, scales f32[n], out f32[m,n]              |
-// | MatmulDense   | MatmulParams    | x f32[m,k], weights f32[n,k], scales f32[n], out f32[m,n]          |
-// | Embed         | EmbedParams     | table[vocab,k], step u32[2+m], out f32[m,k]                        |
-// | NormQuant     | NormParams      | x f32[m,k], gain f32[k], codes i8[m,stride], tokens TokenScale[m]  |
-// | AddNormQuant  | NormParams      | x f32[m,k] in-out, delta f32[m,k], gain f32[k], codes, tokens      |
-// | Relu2NormQuant| NormParams      | gate_up f32[m,2k], gain f32[k], codes i8[m,stride], tokens         |
-// | AddNorm       | NormParams      | x f32[m,k] in-out, delta f32[m,k], gain f32[k], out f32[m,k]       |
-// | Rope          | AttentionParams | qkv f32[m,(heads+2 kv_heads) head_dim] in-out, step, angles f32[capacity,head_dim] , keys, values |
-// | Attention     | AttentionParams | qkv f32, step, keys, values, out f32[m,heads*head_dim]             |
-// | Head          | HeadParams      | x f32[m,k], table[n,k], out f32[m,out_stride]                      |
+// op (parameters): its buffers in order
+//
+//   Matmul (MatmulParams): codes i8[m,stride], tokens TokenScale[m], weights, scales f32[n],
+//       out f32[m,n]
+//   MatmulHalf (MatmulParams): x f16[m,stride], weights, scales f32[n], out f32[m,n]
+//   MatmulDense (MatmulParams): x f32[m,k], weights f32[n,k], scales f32[n], out f32[m,n]
+//   Embed (EmbedParams): table[vocab,k], step u32[2+m], out f32[m,k]
+//   NormQuant (NormParams): x f32[m,k], gain f32[k], codes i8[m,stride], tokens TokenScale[m]
+//   AddNormQuant (NormParams): x f32[m,k] in-out, delta f32[m,k], gain f32[k], codes, tokens
+//   Relu2NormQuant (NormParams): gate_up f32[m,2k], gain f32[k], codes i8[m,stride], tokens
+//   AddNorm (NormParams): x f32[m,k] in-out, delta f32[m,k], gain f32[k], out f32[m,k]
+//   Rope (AttentionParams): qkv f32[m,(heads + 2 kv_heads) head_dim] in-out, step,
+//       angles f32[capacity,head_dim], keys, values
+//   Attention (AttentionParams): qkv, step, keys, values, out f32[m,heads * head_dim]
+//   Head (HeadParams): x f32[m,k], table[n,k], out f32[m,out_stride]
 //
 // Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
 //   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
@@ -32,11 +34,14 @@
 //   A NaN among the y makes the token's scale NaN, so that it stays visible.
 // Add*: x += delta first, stored back. Relu2NormQuant: x[j] = max(gate[j],0)^2 * up[j], gate in
 //   columns 0..k-1, up in k..2k-1 of gate_up; f32 throughout, because f16 overflows here.
-// Rope: rotates pairs (i, i + head_dim/2) of q (in place) and of k by position * theta^(-2i/head_dim)
-//   ("rotate-half"); angles holds cos in [.., 0..head_dim/2) and sin in [.., head_dim/2..head_dim)
-//   per position; stores rotated k and v at rows position..position+m-1 of keys and values. k and v in
-//   qkv stay as they are. z[i] cos - z[i + half] sin and z[i + half] cos + z[i] sin in f32, no
-//   contraction: all CPU rows write the same cache.
+// Embed: out[t] = the row of token t, for tokens in first ... first + vocab - 1 only (a table larger
+//   than a binding is processed in slices).
+// Rope: rotates pairs (i, i + head_dim/2) of q (in place) and of k by the angle
+//   position * theta^(-2i/head_dim) ("rotate-half"); angles holds per position the cosines in
+//   [0, head_dim/2) and the sines in [head_dim/2, head_dim); stores rotated k and v at rows
+//   position ... position+m-1 of keys and values. k and v in qkv stay as they are. z[i] cos -
+//   z[i + half] sin and z[i + half] cos + z[i] sin in f32, no contraction: all CPU rows write the
+//   same cache.
 // Attention: query i attends to positions 0..position+i; scores scaled by 1/sqrt(head_dim); query
 //   head h reads kv head h / (heads / kv_heads). Rows past the last position are never read into the
 //   result, whatever they hold (they hold NaN in tests). An output depends on its query and cache rows
@@ -102,7 +107,9 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
 // vector of any backend.
-constexpr std::uint32_t activation_stride(std::uint32_t k) { return (k + 63) / 64 * 64; }
+constexpr std::uint32_t activation_stride(std::uint32_t k) {
+  return (k + 63) / 64 * 64;
+}
 
 template <typename Params>
 std::span<const std::byte> as_bytes(const Params& params) {

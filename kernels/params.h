@@ -26,10 +26,12 @@ struct NormParams {
   float epsilon;
 };
 
-// Token ids come from the step buffer; `vocab` rows of k elements.
+// Token ids come from the step buffer. The table holds the rows first ... first + vocab - 1; tokens
+// of other slices are left alone.
 struct EmbedParams {
   uint m;
   uint k;
+  uint first;
   uint vocab;
 };
 

@@ -25,11 +25,11 @@ inline constexpr Features Avx512Vnni = 1u << 3;  // AVX-512 VNNI
 // arm
 inline constexpr Features NeonDot = 1u << 8;  // Advanced SIMD with the dot product (ARMv8.2)
 // GPU backends
-inline constexpr Features Subgroups = 1u << 16;   // subgroup arithmetic in compute
-inline constexpr Features Int8Storage = 1u << 17; // 8-bit storage and arithmetic types
-inline constexpr Features Half = 1u << 18;        // 16-bit float storage and arithmetic
-inline constexpr Features IntegerDot = 1u << 19;  // packed 4x8 signed dot product
-inline constexpr Features CoopMatrix = 1u << 20;  // cooperative matrices
+inline constexpr Features Subgroups = 1u << 16;    // subgroup arithmetic in compute
+inline constexpr Features Int8Storage = 1u << 17;  // 8-bit storage and arithmetic types
+inline constexpr Features Half = 1u << 18;         // 16-bit float storage and arithmetic
+inline constexpr Features IntegerDot = 1u << 19;   // packed 4x8 signed dot product
+inline constexpr Features CoopMatrix = 1u << 20;   // cooperative matrices
 }  // namespace feature
 
 // The features that have names, in order, for `--features`, reports and reason codes.
@@ -78,17 +78,18 @@ using CpuKernel = void (*)(const CpuCall&) noexcept;
 inline constexpr std::size_t kScratchBytes = 1u << 20;
 
 struct KernelVariant {
-  std::string_view name;  // "cpu/matmul_bitpacked_avx2": public and stable, reports are joined on it
+  std::string_view
+      name;  // "cpu/matmul_bitpacked_avx2": public and stable, reports are joined on it
   Backend backend;
   Op op;
   Packing packing;
   Features needs;
   Batch batch;
   Tile tile;
-  CpuKernel cpu = nullptr;                                // backend Cpu
-  std::string_view entry{};                               // OpenCL: the kernel function
-  std::string_view (*text)() = nullptr;                   // OpenCL: its source
-  std::span<const std::uint32_t> (*spirv)() = nullptr;    // Vulkan: its module
+  CpuKernel cpu = nullptr;                              // backend Cpu
+  std::string_view entry{};                             // OpenCL: the kernel function
+  std::string_view (*text)() = nullptr;                 // OpenCL: its source
+  std::span<const std::uint32_t> (*spirv)() = nullptr;  // Vulkan: its module
 
   // Slices of the index space begin and end at multiples of this (or at its end).
   constexpr std::uint32_t grain() const {

@@ -80,9 +80,7 @@ void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_
 
 // x = E[t]; per layer attention and feed-forward, each added to x; norm; head.
 void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe) {
-  const EmbedParams params{.m = m, .k = config_.hidden, .vocab = config_.vocab};
-  const View embed[] = {*embedding_, *act_.step, *act_.x};
-  device_.dispatch(kernels_.get(Op::Embed, embedding_packing_, m), embed, as_bytes(params));
+  dispatch_embed(m);
   for (std::uint32_t layer = 0; layer < config_.layers; ++layer) {
     dispatch_norm(m, *layers_[layer].input_norm, layer == 0 ? Residual::AsIs : Residual::AddDelta);
     if (probe != nullptr) probe_layer_input(m, layer, *layers_[layer].input_norm, *probe);
@@ -91,6 +89,16 @@ void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows ro
     dispatch_ffn(m, layer);
   }
   dispatch_head(m, rows, probe);
+}
+
+void Transformer::dispatch_embed(std::uint32_t m) {
+  const Kernel& kernel = kernels_.get(Op::Embed, embedding_.packing, m);
+  for (const TableSlice& slice : embedding_.slices) {
+    const EmbedParams params{
+        .m = m, .k = config_.hidden, .first = slice.first, .vocab = slice.rows};
+    const View views[] = {*slice.buffer, *act_.step, *act_.x};
+    device_.dispatch(kernel, views, as_bytes(params));
+  }
 }
 
 // codes = quantise(RMSNorm(x)), after x += delta where there is a sub-layer before.
@@ -176,11 +184,17 @@ void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
   }
   if (rows.count == 0) return;
   const std::size_t row = std::size_t{config_.hidden} * sizeof(float);
-  const HeadParams head{
-      .m = rows.count, .n = config_.vocab, .k = config_.hidden, .out_stride = config_.vocab};
-  const View project[] = {View(*act_.normed, rows.first * row, rows.count * row),
-                          untied_head_ != nullptr ? *untied_head_ : *embedding_, *act_.logits};
-  device_.dispatch(kernels_.get(Op::Head, head_packing_, rows.count), project, as_bytes(head));
+  const View x(*act_.normed, rows.first * row, rows.count * row);
+  const DeviceTable& table = untied_head_.slices.empty() ? embedding_ : untied_head_;
+  const Kernel& kernel = kernels_.get(Op::Head, table.packing, rows.count);
+  for (const TableSlice& slice : table.slices) {
+    const HeadParams params{
+        .m = rows.count, .n = slice.rows, .k = config_.hidden, .out_stride = config_.vocab};
+    const std::size_t offset = slice.first * sizeof(float);
+    const View project[] = {x, *slice.buffer,
+                            View(*act_.logits, offset, act_.logits->bytes() - offset)};
+    device_.dispatch(kernel, project, as_bytes(params));
+  }
 }
 
 // Shows x to the probe and normalises what the probe made of it.

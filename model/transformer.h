@@ -79,6 +79,16 @@ class Transformer {
     Matrix qkv, output, gate_up, down;
     std::unique_ptr<Buffer> input_norm, attention_norm, post_norm, ffn_norm;
   };
+  // Rows of the embedding or the head that fit into one binding.
+  struct TableSlice {
+    std::uint32_t first;
+    std::uint32_t rows;
+    std::unique_ptr<Buffer> buffer;
+  };
+  struct DeviceTable {
+    Packing packing = Packing::Bf16;
+    std::vector<TableSlice> slices;
+  };
   // Intermediate results of at most `chunk` tokens.
   struct Activations {
     std::unique_ptr<Buffer> step;      // u32: position, m, token ids
@@ -92,14 +102,15 @@ class Transformer {
     std::unique_ptr<Buffer> logits;    // [rows asked for, vocab]
   };
 
-  void load(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
   void load_layers(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
   void load_tables(const Checkpoint& checkpoint);
+  DeviceTable load_table(const Table& table);
   void make_activations();
   void check(std::span<const std::uint32_t> tokens, const KvCache& cache) const;
   void run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows, Probe* probe);
   void write_step(std::span<const std::uint32_t> tokens, std::uint32_t position);
   void dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe);
+  void dispatch_embed(std::uint32_t m);
   void dispatch_attention(std::uint32_t m, std::uint32_t layer, KvCache& cache, Probe* probe);
   void dispatch_ffn(std::uint32_t m, std::uint32_t layer);
   void dispatch_norm(std::uint32_t m, View gain, Residual residual);
@@ -112,10 +123,8 @@ class Transformer {
   Config config_;
   std::uint32_t chunk_;
   std::vector<Layer> layers_;
-  std::unique_ptr<Buffer> embedding_;
-  std::unique_ptr<Buffer> untied_head_;
-  Packing embedding_packing_ = Packing::Bf16;
-  Packing head_packing_ = Packing::Bf16;
+  DeviceTable embedding_;
+  DeviceTable untied_head_;  // no slices where the head is the embedding
   std::unique_ptr<Buffer> final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;

@@ -112,17 +112,25 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
 }
 
 void Transformer::load_tables(const Checkpoint& checkpoint) {
-  const Table embedding = checkpoint.embedding();
-  embedding_packing_ = embedding.packing;
-  embedding_ = upload(device_, embedding.bytes);
-  head_packing_ = embedding_packing_;
-  if (!config_.tied_head) {
-    const Table head = checkpoint.head();
-    head_packing_ = head.packing;
-    untied_head_ = upload(device_, head.bytes);
-  }
+  embedding_ = load_table(checkpoint.embedding());
+  if (!config_.tied_head) untied_head_ = load_table(checkpoint.head());
   final_norm_ = upload(device_, checkpoint.final_norm());
   angles_ = upload(device_, rope_angles(config_));
+}
+
+Transformer::DeviceTable Transformer::load_table(const Table& table) {
+  DeviceTable result{.packing = table.packing, .slices = {}};
+  const std::size_t row = row_bytes(table.packing, table.columns);
+  // Slices begin at multiples of 64 rows, so that their part of the logits is aligned for every
+  // device.
+  const std::size_t fit = std::min<std::size_t>(device_.info().max_view_bytes / row, table.rows);
+  const auto step = static_cast<std::uint32_t>(fit == table.rows ? fit : fit / 64 * 64);
+  for (std::uint32_t first = 0; first < table.rows; first += step) {
+    const std::uint32_t rows = std::min(step, table.rows - first);
+    result.slices.push_back(
+        {first, rows, upload(device_, table.bytes.subspan(first * row, rows * row))});
+  }
+  return result;
 }
 
 void Transformer::make_activations() {
@@ -159,7 +167,11 @@ std::size_t Transformer::weight_bytes() const {
 }
 
 std::size_t Transformer::table_bytes() const {
-  return embedding_->bytes() + (untied_head_ != nullptr ? untied_head_->bytes() : 0);
+  std::size_t sum = 0;
+  for (const DeviceTable* table : {&embedding_, &untied_head_}) {
+    for (const TableSlice& slice : table->slices) sum += slice.buffer->bytes();
+  }
+  return sum;
 }
 
 std::size_t Transformer::activation_bytes() const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ struct DeviceInfo {
   std::map<std::string, std::string> facts;  // limits and properties for the report
   // Largest last-level cache in bytes, 0 if unknown: cold weights must exceed it.
   std::size_t cache_bytes = 0;
+  // Largest view that a kernel can bind: bigger tables are processed in slices.
+  std::size_t max_view_bytes = std::numeric_limits<std::size_t>::max();
 };
 
 // Memory on one device. Does not outlive its Device. Contents of fresh memory are undefined.

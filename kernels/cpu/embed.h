@@ -14,7 +14,8 @@ void embed(const CpuCall& call) noexcept {
   float* out = call.buffer<float>(2);                                  // [m, k]
   const std::size_t bytes = row_bytes(Row::kPacking, p.k);
   for (std::size_t t = call.begin; t < call.end; ++t) {
-    const Row row(table + ids[t] * bytes, p.k);
+    if (ids[t] < p.first || ids[t] - p.first >= p.vocab) continue;  // of another slice
+    const Row row(table + (ids[t] - p.first) * bytes, p.k);
     for (std::size_t j = 0; j < p.k; ++j) out[t * p.k + j] = row[j];
   }
 }
