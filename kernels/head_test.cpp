@@ -28,13 +28,26 @@ TEST_P(EmbedRows, AreTheRowsOfTheTable) {
     const std::uint32_t step[] = {3, 4, 8, 0, 5, 5};
     for (const std::vector<std::uint32_t>& cuts : {std::vector<std::uint32_t>{}, {1, 3}}) {
       std::vector<float> out(4 * k, -1.0f);
-      run_row(*GetParam(), {table.data(), step, out.data()}, EmbedParams{4, k, 9}, cuts);
+      run_row(*GetParam(), {table.data(), step, out.data()}, EmbedParams{4, k, 0, 9}, cuts);
       for (std::size_t t = 0; t < 4; ++t) {
         EXPECT_EQ(std::memcmp(out.data() + t * k, rows.data() + step[2 + t] * k, k * 4), 0)
             << "token " << t << ", k " << k;
       }
     }
   }
+}
+
+TEST_P(EmbedRows, LeaveTokensOfOtherSlicesAlone) {
+  const Packing packing = GetParam()->packing;
+  const std::vector<std::byte> table = encode_rows(packing, random_floats(3 * 20, 2.0f, 1), 20);
+  const std::vector<float> rows = decode_rows(packing, table, 20);
+  const std::uint32_t step[] = {0, 5, 10, 9, 13, 12, 0xFFFFFFFF};
+  std::vector<float> out(5 * 20, -1.0f);
+  run_row(*GetParam(), {table.data(), step, out.data()}, EmbedParams{5, 20, 10, 3});
+  std::vector<float> want(5 * 20, -1.0f);
+  std::copy_n(rows.begin(), 20, want.begin());
+  std::copy_n(rows.begin() + 2 * 20, 20, want.begin() + 3 * 20);
+  EXPECT_EQ(out, want);
 }
 
 TEST(EmbedF16, ReadsEveryHalf) {
@@ -44,7 +57,7 @@ TEST(EmbedF16, ReadsEveryHalf) {
   std::vector<float> out(table.size());
   const std::uint32_t step[] = {0, 1, 0};
   run_row(*find_variant("cpu/embed_f16_portable"), {table.data(), step, out.data()},
-          EmbedParams{1, 65536, 1});
+          EmbedParams{1, 65536, 0, 1});
   for (std::size_t i = 0; i < table.size(); ++i) {
     const float want = f16_to_f32(table[i]);
     ASSERT_EQ(std::bit_cast<std::uint32_t>(out[i]), std::bit_cast<std::uint32_t>(want)) << i;
