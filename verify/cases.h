@@ -1,0 +1,59 @@
+// The launches of the battery, op by op, and the parts of them that timed trials share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/variant.h"
+#include "verify/distributions.h"
+#include "verify/launches.h"
+#include "verify/reference.h"
+
+namespace rotor {
+
+// Every launch that a row must get right before it is trusted with anything.
+std::vector<Launch> battery(const KernelVariant& variant, std::uint64_t seed);
+
+// What a verdict says about how an op is compared.
+struct CriterionText {
+  Criterion criterion;
+  std::string reference;
+  std::string proof;
+  std::string bound;
+};
+CriterionText criterion_of(Op op);
+
+// --- Matmul, MatmulHalf, MatmulDense --------------------------------------------------------------
+
+// What a ternary product should be: exact for int8 activations, else within a bound.
+struct MatmulExpected {
+  std::vector<float> exact;   // [m, n], or
+  reference::Floats bounded;  // [m, n]
+  double quality = 1;         // share of the bound that random signs stay within
+};
+// Computes it, and checks the references against each other where the product is small (throws
+// Error if they disagree).
+MatmulExpected expect_matmul(Op op, const MatmulData& data, bool random_signs, unsigned threads);
+Comparison compare_matmul(const MatmulExpected& expected, std::span<const float> out,
+                          std::uint32_t n);
+
+// Values that the activations of `op` can hold: reals become halves.
+Values matmul_values(Op op);
+void round_activations(Op op, MatmulData& data);
+// The contents of the op's activation buffers in the order of the contract.
+std::vector<Bytes> matmul_activations(Op op, const MatmulData& data);
+// Packed weights. Throws Error if they do not decode to the trits again.
+Bytes matmul_weights(const KernelVariant& variant, const MatmulData& data);
+// Of the logical inputs, the same for every packing and device.
+std::uint64_t matmul_digest(const MatmulData& data);
+
+// Launches of each op's battery (cases_*.cpp).
+std::vector<Launch> matmul_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> norm_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> rope_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> attention_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> embed_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> head_battery(const KernelVariant& variant, std::uint64_t seed);
+
+}  // namespace rotor

@@ -1,0 +1,155 @@
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include <Eigen/Core>
+
+#include "core/error.h"
+#include "verify/reference.h"
+
+// The text of kernels/packing.h, turned into code a second time: what the bytes mean is checked
+// here, not assumed from the packer.
+
+namespace rotor::reference {
+namespace {
+
+// Columns of a packed row: k rounded up to 64.
+std::size_t padded(std::uint32_t k) {
+  return (std::size_t{k} + 63) / 64 * 64;
+}
+
+std::uint32_t word_at(std::span<const std::byte> bytes, std::size_t index) {
+  std::uint32_t word;
+  std::memcpy(&word, bytes.data() + index * sizeof word, sizeof word);
+  return word;
+}
+
+// Column 16i + 4j + b of a row is in bits 8b + 2j of word i.
+unsigned code_in_word(std::uint32_t word, std::size_t column) {
+  const std::size_t j = column % 16 / 4;
+  const std::size_t b = column % 4;
+  return (word >> (8 * b + 2 * j)) & 3u;
+}
+
+// trit + 1.
+unsigned code_at(Packing packing, std::span<const std::byte> bytes, std::size_t row,
+                 std::size_t column, std::size_t columns) {
+  switch (packing) {
+    case Packing::Bits2:  // [n16][columns / 16]
+      return code_in_word(word_at(bytes, row * (columns / 16) + column / 16), column);
+    case Packing::Bits2x16:  // [n16 / 16][columns / 16][16]
+      return code_in_word(word_at(bytes, (row / 16 * (columns / 16) + column / 16) * 16 + row % 16),
+                          column);
+    case Packing::Int8:  // [n16][columns] trits
+      return static_cast<unsigned>(static_cast<std::int8_t>(bytes[row * columns + column]) + 1);
+    case Packing::Int8x16:  // [n16 / 16][columns / 4][16][4] codes
+      return std::to_integer<unsigned>(
+          bytes[((row / 16 * (columns / 4) + column / 4) * 16 + row % 16) * 4 + column % 4]);
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " is not ternary");
+  }
+}
+
+template <typename Half>
+std::vector<float> decode_halves(std::span<const std::byte> bytes, std::uint32_t k) {
+  std::vector<float> values(k);
+  for (std::uint32_t j = 0; j < k; ++j) {
+    std::uint16_t bits;
+    std::memcpy(&bits, bytes.data() + 2 * std::size_t{j}, sizeof bits);
+    values[j] = static_cast<float>(Eigen::numext::bit_cast<Half>(bits));
+  }
+  return values;
+}
+
+template <typename Half>
+std::vector<std::byte> encode_halves(std::span<const float> values) {
+  std::vector<std::byte> bytes(2 * values.size());
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    const auto bits = Eigen::numext::bit_cast<std::uint16_t>(Half(values[j]));
+    std::memcpy(bytes.data() + 2 * j, &bits, sizeof bits);
+  }
+  return bytes;
+}
+
+// Codes padded to 4 bytes, then the row's scale.
+std::size_t scale_offset(std::size_t k) {
+  return (k + 3) / 4 * 4;
+}
+
+std::vector<std::byte> encode_int8_row(std::span<const float> values) {
+  std::vector<std::byte> bytes(scale_offset(values.size()) + sizeof(float));
+  float top = 0;
+  for (const float v : values) top = std::max(top, std::fabs(v));
+  const float scale = top / 127;
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    const double code = top > 0 ? std::nearbyint(127.0 * values[j] / top) : 0;
+    bytes[j] = static_cast<std::byte>(static_cast<std::int8_t>(code));
+  }
+  std::memcpy(bytes.data() + scale_offset(values.size()), &scale, sizeof scale);
+  return bytes;
+}
+
+std::vector<float> decode_int8_row(std::span<const std::byte> bytes, std::uint32_t k) {
+  float scale;
+  std::memcpy(&scale, bytes.data() + scale_offset(k), sizeof scale);
+  std::vector<float> values(k);
+  for (std::uint32_t j = 0; j < k; ++j) {
+    values[j] = static_cast<float>(static_cast<std::int8_t>(bytes[j])) * scale;
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::int8_t> decode_ternary(Packing packing, std::uint32_t n, std::uint32_t k,
+                                        std::span<const std::byte> bytes) {
+  std::vector<std::int8_t> trits(std::size_t{n} * k);
+  for (std::size_t row = 0; row < n; ++row) {
+    for (std::size_t column = 0; column < k; ++column) {
+      const unsigned code = code_at(packing, bytes, row, column, padded(k));
+      if (code > 2) {
+        throw FormatError("packed weights: row " + std::to_string(row) + ", column " +
+                          std::to_string(column) + " holds code " + std::to_string(code));
+      }
+      trits[row * k + column] = static_cast<std::int8_t>(static_cast<int>(code) - 1);
+    }
+  }
+  return trits;
+}
+
+std::vector<float> decode_row(Packing packing, std::uint32_t k, std::span<const std::byte> bytes) {
+  switch (packing) {
+    case Packing::F32: {
+      std::vector<float> values(k);
+      std::memcpy(values.data(), bytes.data(), std::size_t{k} * sizeof(float));
+      return values;
+    }
+    case Packing::F16:
+      return decode_halves<Eigen::half>(bytes, k);
+    case Packing::Bf16:
+      return decode_halves<Eigen::bfloat16>(bytes, k);
+    case Packing::Int8Row:
+      return decode_int8_row(bytes, k);
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+  }
+}
+
+std::vector<std::byte> encode_row(Packing packing, std::span<const float> values) {
+  switch (packing) {
+    case Packing::F32: {
+      const auto bytes = std::as_bytes(values);
+      return {bytes.begin(), bytes.end()};
+    }
+    case Packing::F16:
+      return encode_halves<Eigen::half>(values);
+    case Packing::Bf16:
+      return encode_halves<Eigen::bfloat16>(values);
+    case Packing::Int8Row:
+      return encode_int8_row(values);
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+  }
+}
+
+}  // namespace rotor::reference
