@@ -8,89 +8,10 @@
 
 #include "core/error.h"
 #include "model/commands.h"
-#include "model/generate.h"
+#include "model/score.h"
 
 namespace rotor {
 namespace {
-
-// What one sequence of tokens looks like to the model. Names are those of the goldens.
-struct Scores {
-  std::vector<std::uint32_t> ids;
-  std::vector<std::uint32_t> argmax;
-  std::vector<double> margin;
-  std::vector<double> nll;  // of ids[i + 1] at position i: one shorter than ids
-  std::vector<float> last_logits;
-  std::vector<double> layer_rms_last;
-};
-
-double root_mean_square(std::span<const float> x) {
-  const double sum = std::accumulate(x.begin(), x.end(), 0.0,
-                                     [](double s, float v) { return s + double{v} * double{v}; });
-  return std::sqrt(sum / static_cast<double>(x.size()));
-}
-
-// Root mean squares of the residual stream of the last token.
-class RmsProbe final : public Probe {
- public:
-  void layer_input(std::uint32_t, std::span<float> x) override {
-    rms.push_back(root_mean_square(x));
-  }
-  void final_norm(std::span<const float> x) override { rms.push_back(root_mean_square(x)); }
-  std::vector<double> rms;
-};
-
-// Adds what the logits of one position say. `next` is the token that follows, if any.
-void add_position(std::span<const float> logits, const std::uint32_t* next, Scores& scores) {
-  const auto best = std::max_element(logits.begin(), logits.end());
-  const auto top = static_cast<std::uint32_t>(best - logits.begin());
-  float second = -INFINITY;
-  double sum = 0;
-  for (std::uint32_t i = 0; i < logits.size(); ++i) {
-    if (i != top) second = std::max(second, logits[i]);
-    sum += std::exp(double{logits[i]} - double{*best});
-  }
-  scores.argmax.push_back(top);
-  scores.margin.push_back(double{*best} - double{second});
-  if (next != nullptr) {
-    scores.nll.push_back(double{*best} + std::log(sum) - double{logits[*next]});
-  }
-}
-
-Scores score(Transformer& transformer, KvCache& cache, std::vector<std::uint32_t> ids,
-             Recompute recompute) {
-  Scores scores;
-  scores.ids = std::move(ids);
-  const std::span<const std::uint32_t> all = scores.ids;
-  const std::size_t vocab = transformer.config().vocab;
-  const std::size_t last = all.size() - 1;
-  for (std::size_t done = 0; done < last && !interrupted();) {
-    if (recompute == Recompute::EveryToken) {
-      cache.truncate(0);
-      add_position(transformer.forward(all.first(done + 1), cache), &all[done + 1], scores);
-      ++done;
-      continue;
-    }
-    const std::size_t count = std::min<std::size_t>(last - done, transformer.chunk());
-    const std::span<const float> logits = transformer.forward_all(all.subspan(done, count), cache);
-    for (std::size_t i = 0; i < count; ++i) {
-      add_position(logits.subspan(i * vocab, vocab), &all[done + i + 1], scores);
-    }
-    done += count;
-  }
-  RmsProbe probe;
-  cache.truncate(std::min<std::uint32_t>(cache.length(), static_cast<std::uint32_t>(last)));
-  const std::span<const float> logits = transformer.forward_all(all.subspan(last), cache, &probe);
-  add_position(logits, nullptr, scores);
-  scores.last_logits.assign(logits.begin(), logits.end());
-  scores.layer_rms_last = probe.rms;
-  return scores;
-}
-
-double perplexity(const Scores& scores) {
-  if (scores.nll.empty()) return NAN;
-  return std::exp(std::accumulate(scores.nll.begin(), scores.nll.end(), 0.0) /
-                  static_cast<double>(scores.nll.size()));
-}
 
 nlohmann::json to_json(const Scores& scores, bool all_logits) {
   std::vector<std::uint32_t> order(scores.last_logits.size());
@@ -186,7 +107,8 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
   KvCache cache(session.device(), session.config(), command.kv,
                 static_cast<std::uint32_t>(ids.size()));
   const Scores scores = score(session.transformer(), cache, std::move(ids),
-                              command.no_cache ? Recompute::EveryToken : Recompute::Never);
+                              command.no_cache ? Recompute::EveryToken : Recompute::Never,
+                              [] { return !interrupted(); });
   if (interrupted()) return kExitInterrupted;
   if (!command.json_file.empty()) write_json(scores, command, out);
   if (command.json_file != "-") write_table(scores, out);

@@ -1,0 +1,217 @@
+// Whole models against what Hugging Face's own implementation answers (verify/goldens/README.md has
+// the criteria), for every configuration that rotor offers.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "kernels/host_features.h"
+#include "model/score.h"
+#include "model/session.h"
+
+namespace rotor {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kMargin = 0.6;  // the criteria of the goldens' README
+constexpr double kMeanNll = 0.02;
+constexpr int kPartedTexts = 2;
+
+json load_goldens(const std::string& name) {
+  std::ifstream file(std::string(ROTOR_SOURCE_DIR) + "/verify/goldens/" + name);
+  return json::parse(file);
+}
+
+// The folder with larger test data, or nothing.
+std::string test_data() {
+  const char* folder = std::getenv("ROTOR_TESTDATA");
+  return folder != nullptr ? folder : "";
+}
+
+struct Setting {
+  std::string name;
+  std::string model;
+  std::string goldens;  // offline or online
+  unsigned threads;
+  Features features;
+  std::uint32_t chunk;
+  Recompute recompute;
+};
+
+std::vector<Setting> settings() {
+  const std::string demo = std::string(ROTOR_SOURCE_DIR) + "/model/demo";
+  const std::string master = test_data().empty() ? "" : test_data() + "/models/demo-bf16";
+  std::vector<Setting> list;
+  using namespace feature;
+  const Features levels[] = {Baseline, Avx2, Avx2 | AvxVnni, Avx2 | Avx512 | Avx512Vnni, NeonDot};
+  for (const Features level : levels) {
+    if ((host_features() & level) != level) continue;
+    std::string name = feature_list(level);
+    std::replace(name.begin(), name.end(), ',', '_');
+    list.push_back({name, demo, "offline", 1, level, 128, Recompute::Never});
+  }
+  const Features all = ~Features{0};
+  list.push_back({"two_threads", demo, "offline", 2, all, 128, Recompute::Never});
+  list.push_back({"chunks_of_7", demo, "offline", 2, all, 7, Recompute::Never});
+  list.push_back({"no_cache", demo, "offline", 2, all, 1024, Recompute::EveryToken});
+  list.push_back({"online", master, "online", 2, all, 128, Recompute::Never});
+  list.push_back({"online_no_cache", master, "online", 1, all, 1024, Recompute::EveryToken});
+  return list;
+}
+
+class DemoGoldens : public testing::TestWithParam<Setting> {
+ protected:
+  void SetUp() override {
+    if (GetParam().model.empty()) {
+      GTEST_SKIP() << "ROTOR_TESTDATA is not set: the bf16 master of the demo model is not here";
+    }
+    SessionOptions options{.model = GetParam().model, .chunk = GetParam().chunk};
+    options.device_options = {.threads = GetParam().threads, .feature_mask = GetParam().features};
+    session_ = std::make_unique<Session>(options);
+  }
+
+  std::unique_ptr<Session> session_;
+};
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+TEST_P(DemoGoldens, ScoresAgree) {
+  const json goldens = load_goldens("demo.json")[GetParam().goldens];
+  std::size_t positions = 0;
+  std::size_t other = 0;
+  double worst_nll = 0;
+  for (const auto& [name, golden] : goldens.items()) {
+    const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
+    if (GetParam().recompute == Recompute::EveryToken && ids.size() > 100) continue;  // quadratic
+    KvCache cache(session_->device(), session_->config(), Packing::F32,
+                  static_cast<std::uint32_t>(ids.size()));
+    const Scores scores =
+        score(session_->transformer(), cache, ids, GetParam().recompute, [] { return true; });
+    const auto argmax = golden["argmax"].get<std::vector<std::uint32_t>>();
+    const auto margin = golden["margin"].get<std::vector<double>>();
+    ASSERT_EQ(scores.argmax.size(), argmax.size()) << name;
+    for (std::size_t i = 0; i < argmax.size(); ++i) {
+      ++positions;
+      if (scores.argmax[i] == argmax[i]) continue;
+      ++other;
+      EXPECT_LE(margin[i], kMargin) << name << ", position " << i;
+    }
+    const auto nll = golden["nll"].get<std::vector<double>>();
+    if (nll.empty()) continue;
+    worst_nll = std::max(worst_nll, std::fabs(mean(scores.nll) - mean(nll)));
+    EXPECT_LE(std::fabs(mean(scores.nll) - mean(nll)), kMeanNll) << name;
+  }
+  std::printf("%s: %zu of %zu arg-maxima differ, mean nll by at most %.2g\n",
+              GetParam().name.c_str(), other, positions, worst_nll);
+  EXPECT_GT(positions, 50u);
+}
+
+// Where a greedy text parts from the golden one, if it does.
+std::optional<std::size_t> parting(const std::vector<std::uint32_t>& a,
+                                   const std::vector<std::uint32_t>& b) {
+  if (a == b) return std::nullopt;
+  const auto [at, ignored] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return static_cast<std::size_t>(at - a.begin());
+}
+
+TEST_P(DemoGoldens, GreedyTextsAgree) {
+  const json goldens = load_goldens("demo.json")[GetParam().goldens];
+  int parted = 0;
+  for (const auto& [name, golden] : goldens.items()) {
+    if (!golden.contains("greedy")) continue;
+    const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
+    auto expected = golden["greedy"].get<std::vector<std::uint32_t>>();
+    std::erase_if(expected, [&](std::uint32_t id) {
+      const auto& stops = session_->config().stop_tokens;
+      return std::find(stops.begin(), stops.end(), id) != stops.end();
+    });
+    KvCache cache(session_->device(), session_->config(), Packing::F32,
+                  std::min<std::uint32_t>(static_cast<std::uint32_t>(ids.size()) + 64,
+                                          session_->config().max_positions));
+    Sampler sampler({.temperature = 0});
+    const GenerateOptions options{.max_tokens = 64,
+                                  .stop_tokens = session_->config().stop_tokens,
+                                  .recompute = GetParam().recompute};
+    const GenerateResult result = generate(session_->transformer(), cache, sampler, {}, ids,
+                                           options, [](std::uint32_t) { return true; });
+    const auto at = parting(result.tokens, expected);
+    if (!at) continue;
+    ++parted;
+    // Legal only where the two best tokens are close.
+    std::vector<std::uint32_t> prefix = ids;
+    prefix.insert(prefix.end(), result.tokens.begin(),
+                  result.tokens.begin() + static_cast<std::ptrdiff_t>(*at));
+    KvCache again(session_->device(), session_->config(), Packing::F32,
+                  static_cast<std::uint32_t>(prefix.size()));
+    const Scores scores =
+        score(session_->transformer(), again, prefix, Recompute::Never, [] { return true; });
+    std::printf("%s: '%s' parts at step %zu, margin %.3f\n", GetParam().name.c_str(), name.c_str(),
+                *at, scores.margin.back());
+    EXPECT_LE(scores.margin.back(), kMargin) << name;
+  }
+  EXPECT_LE(parted, kPartedTexts);
+}
+
+INSTANTIATE_TEST_SUITE_P(Settings, DemoGoldens, testing::ValuesIn(settings()),
+                         [](const auto& test) { return test.param.name; });
+
+struct SyntheticLimit {
+  std::string model;
+  double one_minus_cosine;  // at the last position, from the goldens' README
+};
+
+class SyntheticGoldens : public testing::TestWithParam<SyntheticLimit> {};
+
+double one_minus_cosine(std::span<const double> a, std::span<const double> b) {
+  const double ab = std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+  const double aa = std::inner_product(a.begin(), a.end(), a.begin(), 0.0);
+  const double bb = std::inner_product(b.begin(), b.end(), b.begin(), 0.0);
+  return 1 - ab / std::sqrt(aa * bb);
+}
+
+TEST_P(SyntheticGoldens, LastLogitsAgree) {
+  Session session({.model = "synthetic:" + GetParam().model});
+  for (const json& golden : load_goldens("synthetic.json")[GetParam().model]) {
+    const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
+    KvCache cache(session.device(), session.config(), Packing::F32,
+                  static_cast<std::uint32_t>(ids.size()));
+    const Scores scores =
+        score(session.transformer(), cache, ids, Recompute::Never, [] { return true; });
+    const bool all = golden.contains("last_logits");
+    const auto expected =
+        golden[all ? "last_logits" : "logits_every_997"].get<std::vector<double>>();
+    std::vector<double> got;
+    for (std::size_t i = 0; i < scores.last_logits.size(); i += all ? 1 : 997) {
+      got.push_back(scores.last_logits[i]);
+    }
+    ASSERT_EQ(got.size(), expected.size());
+    const double distance = one_minus_cosine(got, expected);
+    std::printf("%s, %zu tokens: 1 - cosine %.2g (limit %.0e)\n", GetParam().model.c_str(),
+                ids.size(), distance, GetParam().one_minus_cosine);
+    EXPECT_LE(distance, GetParam().one_minus_cosine);
+    const auto rms = golden["layer_rms_last"].get<std::vector<double>>();
+    ASSERT_EQ(scores.layer_rms_last.size(), rms.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Presets, SyntheticGoldens,
+                         testing::Values(SyntheticLimit{"odd/1", 5e-4},
+                                         SyntheticLimit{"2b4t-2layer/1", 5e-4},
+                                         SyntheticLimit{"2b4t/1", 5e-3}),
+                         [](const auto& test) {
+                           std::string name = test.param.model;
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace rotor
