@@ -215,8 +215,11 @@ void CpuDevice::work(unsigned worker) {
       command.kernel(call);
       ++mine;
     }
-    if (mine != 0) progress.done.fetch_add(mine, std::memory_order_acq_rel);
-    spin_until([&] { return progress.done.load(std::memory_order_acquire) == command.pieces; });
+    if (mine != 0 &&
+        progress.done.fetch_add(mine, std::memory_order_acq_rel) + mine == command.pieces) {
+      progress.done.notify_all();
+    }
+    wait_for(progress.done, command.pieces);
   }
 }
 

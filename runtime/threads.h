@@ -9,23 +9,10 @@
 
 namespace rotor {
 
-// Waits until `done()` holds: spins briefly (a token's next op is microseconds away), then yields,
-// so that a busy or virtual machine is not burnt. `done` must become true by another thread's
-// store.
-template <typename Predicate>
-void spin_until(Predicate done) {
-  for (unsigned i = 0; !done(); ++i) {
-    if (i < 2000) {
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#elif defined(__aarch64__)
-      asm volatile("yield");
-#endif
-    } else {
-      std::this_thread::yield();
-    }
-  }
-}
+// Waits until `value` is `wanted`: looks out for it briefly (the next op is microseconds away), then
+// sleeps, so that a disturbed worker neither burns its core nor keeps it from the one it waits for.
+// Whoever stores `wanted` must notify.
+void wait_for(const std::atomic<std::uint32_t>& value, std::uint32_t wanted);
 
 class WorkerPool {
  public:
