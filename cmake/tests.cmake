@@ -3,6 +3,7 @@
 include(GoogleTest)
 function(rotor_tests folder)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*_test.cpp ${folder}/x86/*_test.cpp)
+  list(FILTER sources EXCLUDE REGEX "/(${ROTOR_ABSENT})_")
   if(NOT sources)
     return()
   endif()

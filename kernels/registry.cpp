@@ -6,8 +6,15 @@ namespace rotor {
 namespace cpu {
 #define ROTOR_CPU(stem, op, packing, needs, batch) void stem(const CpuCall&) noexcept;
 #include "kernels/variants.inc"
-#undef ROTOR_CPU
 }  // namespace cpu
+
+#if defined(ROTOR_HAVE_VULKAN)
+namespace vulkan {  // generated from the shaders by cmake/embed.cmake
+#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens) \
+  std::span<const std::uint32_t> stem();
+#include "kernels/variants.inc"
+}  // namespace vulkan
+#endif
 
 namespace {
 
@@ -17,8 +24,13 @@ constexpr auto kVariants = std::to_array<KernelVariant>({
 #define ROTOR_CPU(stem, op, packing, needs, batch)                                        \
   {"cpu/" #stem, Backend::Cpu, Op::op,   Packing::packing, needs, Batch::batch, Tile{}, \
    &cpu::stem},
+#if defined(ROTOR_HAVE_VULKAN)
+#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens)                            \
+  {.name = "vulkan/" #stem "@" #rows "x" #tokens, .backend = Backend::Vulkan, .op = Op::op,    \
+   .packing = Packing::packing, .needs = needs, .batch = Batch::batch, .tile = {rows, tokens}, \
+   .spirv = &vulkan::stem},
+#endif
 #include "kernels/variants.inc"
-#undef ROTOR_CPU
 });
 
 constexpr bool names_are_unique() {

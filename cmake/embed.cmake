@@ -1,0 +1,46 @@
+# GPU kernels into C++ constants.
+
+# Compiles shaders/*.comp to SPIR-V and gives `target` one function per file that returns the words:
+# rotor::vulkan::<stem>().
+function(rotor_embed_shaders target)
+  file(GLOB shaders CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shaders/*.comp)
+  set(folder ${CMAKE_BINARY_DIR}/shaders)
+  file(MAKE_DIRECTORY ${folder})
+  set(text "#include <cstdint>\n#include <span>\nnamespace rotor::vulkan {\n")
+  foreach(shader ${shaders})
+    get_filename_component(stem ${shader} NAME_WE)
+    set(words ${folder}/${stem}.inc)
+    add_custom_command(OUTPUT ${words}
+      COMMAND Vulkan::glslc --target-env=vulkan1.2 -O -mfmt=num -fshader-stage=compute
+        -I ${PROJECT_SOURCE_DIR} -MD -MF ${words}.d -o ${words} ${shader}
+      DEPENDS ${shader} DEPFILE ${words}.d VERBATIM)
+    list(APPEND compiled ${words})
+    string(APPEND text "std::span<const std::uint32_t> ${stem}() {\n"
+      "  static constexpr std::uint32_t kWords[] = {\n#include \"${stem}.inc\"\n  };\n"
+      "  return kWords;\n}\n")
+  endforeach()
+  string(APPEND text "}  // namespace rotor::vulkan\n")
+  file(GENERATE OUTPUT ${folder}/embedded.cpp CONTENT "${text}")
+  set_source_files_properties(${folder}/embedded.cpp PROPERTIES OBJECT_DEPENDS "${compiled}")
+  target_sources(${target} PRIVATE ${folder}/embedded.cpp)
+endfunction()
+
+# Vulkan is loaded at run time through volk; building needs its headers, volk's source and glslc.
+# Sets ROTOR_VULKAN_MISSING to what is not there.
+function(rotor_find_vulkan)
+  find_package(Vulkan QUIET COMPONENTS glslc)
+  find_path(VOLK_INCLUDE_DIR volk.h)
+  find_file(VOLK_SOURCE volk.c HINTS ${VOLK_INCLUDE_DIR})
+  set(missing "")
+  if(NOT Vulkan_INCLUDE_DIR)
+    list(APPEND missing "Vulkan headers (libvulkan-dev)")
+  endif()
+  if(NOT TARGET Vulkan::glslc)
+    list(APPEND missing "glslc (glslc)")
+  endif()
+  if(NOT VOLK_INCLUDE_DIR OR NOT VOLK_SOURCE)
+    list(APPEND missing "volk (libvulkan-volk-dev)")
+  endif()
+  list(JOIN missing ", " missing)
+  set(ROTOR_VULKAN_MISSING "${missing}" PARENT_SCOPE)
+endfunction()
