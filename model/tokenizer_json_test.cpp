@@ -62,26 +62,27 @@ TEST(TokenizerJson, RefusesOtherKinds) {
     std::string message;
   } cases[] = {
       {[](json& f) { f = json::array(); }, "not a JSON object"},
-      {[](json& f) { f["model"]["type"] = "Unigram"; }, "model/type is \"Unigram\", not \"BPE\""},
-      {[](json& f) { f.erase("model"); }, "model/type is null"},
-      {[](json& f) { f["model"]["byte_fallback"] = true; }, "model/byte_fallback is true"},
-      {[](json& f) { f["model"]["dropout"] = 0.1; }, "model/dropout"},
-      {[](json& f) { f["model"]["unk_token"] = "<unk>"; }, "model/unk_token"},
-      {[](json& f) { f["model"]["end_of_word_suffix"] = "</w>"; }, "model/end_of_word_suffix"},
+      {[](json& f) { f["model"]["type"] = "Unigram"; }, "model.type is \"Unigram\", not \"BPE\""},
+      {[](json& f) { f.erase("model"); }, "model.type is null"},
+      {[](json& f) { f["model"]["byte_fallback"] = true; }, "model.byte_fallback is true"},
+      {[](json& f) { f["model"]["dropout"] = 0.1; }, "model.dropout"},
+      {[](json& f) { f["model"]["unk_token"] = "<unk>"; }, "model.unk_token"},
+      {[](json& f) { f["model"]["end_of_word_suffix"] = "</w>"; }, "model.end_of_word_suffix"},
       {[](json& f) {
          f["normalizer"] = {{"type", "NFC"}};
        },
-       "normalizer is {\"type\":\"NFC\"}"},
-      {[](json& f) { f["decoder"]["type"] = "Metaspace"; }, "decoder/type is \"Metaspace\""},
+       "normalizer is an object, not null"},
+      {[](json& f) { f["decoder"]["type"] = "Metaspace"; }, "decoder.type is \"Metaspace\""},
       {[](json& f) { f["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "\\s+"; },
-       "pretokenizers/0/pattern/Regex is"},
+       "its pattern is \"\\s+\", not"},
       {[](json& f) { f["pre_tokenizer"]["pretokenizers"].erase(1); }, "has not two steps"},
       {[](json& f) {
          f["pre_tokenizer"] = {{"type", "ByteLevel"}};
        },
-       "pre_tokenizer/type"},
-      {[](json& f) { f["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }, "use_regex"},
-      {[](json& f) { f["model"]["vocab"] = 1; }, "model/vocab is missing"},
+       "pre_tokenizer.type"},
+      {[](json& f) { f["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; },
+       "its use_regex is true, not false"},
+      {[](json& f) { f["model"]["vocab"] = 1; }, "model.vocab is missing"},
       {[](json& f) { f["model"]["vocab"].erase("!"); }, "no token has id 0"},
       {[](json& f) { f["model"]["vocab"]["!"] = -1; }, "token \"!\" has no id between"},
       {[](json& f) { f["model"]["vocab"]["!"] = 1e18; }, "token \"!\" has no id between"},
@@ -95,7 +96,7 @@ TEST(TokenizerJson, RefusesOtherKinds) {
          f["model"]["merges"] = json::array();
        },
        "no token for the single byte 33"},
-      {[](json& f) { f["model"]["merges"] = "x"; }, "model/merges is missing"},
+      {[](json& f) { f["model"]["merges"] = "x"; }, "model.merges is missing"},
       {[](json& f) { f["model"]["merges"][0] = {"a"}; }, "merge 0 is not a pair"},
       {[](json& f) { f["model"]["merges"][0] = 7; }, "merge 0 is not a pair"},
       {[](json& f) { f["model"]["merges"][1] = "ab"; }, "merge 1 (\"ab\") is not two tokens"},
@@ -110,7 +111,7 @@ TEST(TokenizerJson, RefusesOtherKinds) {
       {[](json& f) { f["added_tokens"][0] = 3; }, "lacks its id or content"},
       {[](json& f) { f["added_tokens"][0].erase("id"); }, "lacks its id or content"},
       {[](json& f) { f["added_tokens"][0]["special"] = false; }, "is not special"},
-      {[](json& f) { f["added_tokens"][0]["lstrip"] = true; }, "sets lstrip"},
+      {[](json& f) { f["added_tokens"][0]["lstrip"] = true; }, ": lstrip is true, not false"},
       {[](json& f) { f["added_tokens"][0]["content"] = ""; }, "token 2032 is empty"},
       {[](json& f) { f["added_tokens"][0]["id"] = 5; }, "share id 5"},
       {[](json& f) { f["added_tokens"][1]["content"] = f["added_tokens"][0]["content"]; },
@@ -125,11 +126,12 @@ TEST(TokenizerJson, RefusesOtherKinds) {
 }
 
 TEST(TokenizerJson, RefusesWhatIsNotJson) {
-  EXPECT_THAT(refusal(""), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal("{\"model\": "), HasSubstr("is the file complete?"));
-  EXPECT_THAT(refusal("{\"a\": 1e999}"), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal("{\"a\": \"\xFF\"}"), HasSubstr("not JSON"));
-  EXPECT_THAT(refusal(std::string(100'000, '[')), HasSubstr("not JSON"));
+  EXPECT_THAT(refusal(""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(refusal("{\"model\": "), HasSubstr("not valid JSON at byte 11"));
+  EXPECT_THAT(refusal("{\"a\": 1e999}"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(refusal("{\"a\": \"\xFF\"}"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(refusal(std::string(100'000, '[')), HasSubstr("nested deeper"));
+  EXPECT_THAT(refusal("{\"a\": 1, \"a\": 1}"), HasSubstr("appears twice"));
 }
 
 TEST(TokenizerJson, NamesTheMissingFile) {
