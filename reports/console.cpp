@@ -1,0 +1,252 @@
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <tuple>
+
+#include "core/stats.h"
+#include "reports/report.h"
+#include "reports/text.h"
+
+namespace rotor {
+namespace {
+
+constexpr std::size_t kNameColumns = 40;
+
+// A line of a table with the widths that all of them share.
+std::string row(const std::string& name, const std::string& time, const std::string& spread,
+                const std::string& bytes, const std::string& ops, const std::string& speedup,
+                const std::string& check) {
+  return pad_right(clip(name, kNameColumns), kNameColumns) + pad_left(time, 11) +
+         pad_left(spread, 9) + pad_left(bytes, 9) + pad_left(ops, 9) + pad_left(speedup, 9) + "  " +
+         check + '\n';
+}
+
+std::string check_name(const Verdict& verdict) {
+  const bool exact = verdict.criterion != Criterion::BoundedFloat;
+  return std::string(exact ? "exact" : "bounded") + (verdict.sampled ? "*" : "");
+}
+
+std::string mark(Status status) {
+  if (status == Status::Pass) return "✓ ";
+  return is_wrong(status) || is_broken(status) ? "✗ " : "~ ";
+}
+
+// The kernels of several devices stand in one table; then the backend must be told.
+std::string name_in_table(const Report& report, const CaseResult& result) {
+  return report.devices.size() > 1 ? result.device + "/" + result.spec.variant
+                                   : result.spec.variant;
+}
+
+// Unsupported, skipped and unreached cases have nothing to show; the closing block counts them.
+bool is_shown(const CaseResult& result) {
+  return result.measurement || result.verdict.passed() || is_wrong(result.verdict.status) ||
+         is_broken(result.verdict.status) || result.verdict.status == Status::SuspectNumeric ||
+         result.verdict.status == Status::Waived;
+}
+
+std::string result_row(const Report& report, const CaseResult& result,
+                       const std::optional<Derived>& d) {
+  const std::string name = "  " + mark(result.verdict.status) + name_in_table(report, result);
+  if (!result.verdict.passed() && !d) {
+    const std::string text = pad_right(clip(name, kNameColumns), kNameColumns) + "  " +
+                             std::string(status_name(result.verdict.status)) + ": " +
+                             result.verdict.message;
+    return clip(text, kConsoleColumns) + '\n';
+  }
+  if (!d) return row(name, "", "", "", "", "", check_name(result.verdict));
+  const std::string spread = std::string(d->noisy ? "~" : "") + "±" + show_percent(d->spread);
+  return row(name, show_seconds(d->median_s), spread, show_number(d->bytes_per_s * 1e-9),
+             show_number(d->ops_per_s * 1e-9), d->speedup ? show_number(*d->speedup, 3) : "-",
+             check_name(result.verdict));
+}
+
+// Shapes in the order of the plan; within one, memory before cache and small batches first.
+struct Group {
+  std::uint32_t n = 0;
+  std::uint32_t k = 0;
+  std::map<std::pair<bool, std::uint32_t>, std::vector<std::size_t>> blocks;  // (hot, m) -> results
+};
+
+std::vector<Group> group_by_shape(const Report& report) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < report.results.size(); ++i) {
+    const Case& spec = report.results[i].spec;
+    if (!is_shown(report.results[i])) continue;
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const Group& g) { return g.n == spec.n && g.k == spec.k; });
+    if (group == groups.end()) group = groups.insert(group, {spec.n, spec.k, {}});
+    group->blocks[{spec.hot, spec.m}].push_back(i);
+  }
+  return groups;
+}
+
+using AllDerived = std::vector<std::optional<Derived>>;
+
+// Fastest first, what has no time last.
+void sort_by_time(std::vector<std::size_t>& indices, const AllDerived& derived) {
+  std::stable_sort(indices.begin(), indices.end(), [&](std::size_t a, std::size_t b) {
+    if (!derived[a] || !derived[b]) return derived[a].has_value() && !derived[b].has_value();
+    return derived[a]->median_s < derived[b]->median_s;
+  });
+}
+
+std::string group_table(const Report& report, Group group, const AllDerived& derived) {
+  const std::string title = "n " + std::to_string(group.n) + " × k " + std::to_string(group.k);
+  std::string out = '\n' + row(title, "time", "spread", "GB/s", "GOP/s", "× dense", "check");
+  for (auto& [key, indices] : group.blocks) {
+    const auto [hot, m] = key;
+    out += " batch " + std::to_string(m) + (hot ? ", weights in cache" : "") + '\n';
+    sort_by_time(indices, derived);
+    for (const std::size_t i : indices) out += result_row(report, report.results[i], derived[i]);
+  }
+  return out;
+}
+
+// One letter for each kernel that wins somewhere.
+class Legend {
+ public:
+  std::string letter(const std::string& name) {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    const auto index = static_cast<std::size_t>(found - names_.begin());
+    if (found == names_.end()) names_.push_back(name);
+    return std::string(1, static_cast<char>(index < 26 ? 'a' + index : '#'));
+  }
+  std::string text() const {
+    std::string out;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      out += "  " + Legend(*this).letter(names_[i]) + "  " + names_[i] + '\n';
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+// The winner of each shape and batch: what a dispatcher wants to know, and most readers too.
+std::string winners_table(const Report& report, const std::vector<Group>& groups,
+                          const AllDerived& derived) {
+  std::vector<std::uint32_t> batches;
+  for (const Group& group : groups) {
+    for (const auto& block : group.blocks) {
+      if (!block.first.first) batches.push_back(block.first.second);
+    }
+  }
+  std::sort(batches.begin(), batches.end());
+  batches.erase(std::unique(batches.begin(), batches.end()), batches.end());
+  if (batches.empty()) return "";
+  std::string out = '\n' + pad_right("Fastest (weights from memory)", 14);
+  out += '\n' + pad_right("", 16);
+  for (const std::uint32_t m : batches) out += pad_left("batch " + std::to_string(m), 17);
+  out += '\n';
+  Legend legend;
+  for (const Group& group : groups) {
+    out += pad_right(' ' + std::to_string(group.n) + " × " + std::to_string(group.k), 16);
+    for (const std::uint32_t m : batches) {
+      const auto block = group.blocks.find({false, m});
+      std::vector<std::size_t> indices;
+      if (block != group.blocks.end()) indices = block->second;
+      sort_by_time(indices, derived);
+      if (indices.empty() || !derived[indices.front()]) {
+        out += pad_left("-", 17);
+        continue;
+      }
+      const Derived& best = *derived[indices.front()];
+      std::string cell = show_seconds(best.median_s);
+      if (best.speedup) cell += ' ' + show_number(*best.speedup, 3) + "×";
+      cell += ' ' + legend.letter(name_in_table(report, report.results[indices.front()]));
+      out += pad_left(cell, 17);
+    }
+    out += '\n';
+  }
+  return out + legend.text();
+}
+
+std::string kv_detail(const KvResult& kv) {
+  if (kv.status != Status::Pass) return std::string(status_name(kv.status)) + ": " + kv.message;
+  std::ostringstream out;
+  out.precision(2);
+  const auto limit = [&](const char* key) {
+    const auto found = kv.tolerance.find(key);
+    if (found != kv.tolerance.end()) out << " ≤ " << found->second;
+  };
+  if (kv.kv_rows_unequal) out << "unequal rows " << *kv.kv_rows_unequal << "  ";
+  if (kv.attn_max_rel) out << "attention " << *kv.attn_max_rel, limit("attn_max_rel"), out << "  ";
+  if (kv.logit_max_rel) out << "logits " << *kv.logit_max_rel, limit("logit_max_rel"), out << "  ";
+  if (kv.tokens_equal) out << "tokens " << *kv.tokens_equal << "/" << kv.positions;
+  return out.str();
+}
+
+std::string kv_table(const Report& report) {
+  if (report.kv.empty()) return "";
+  std::string out = "\nKV cache against no cache\n";
+  for (const KvResult& kv : report.kv) {
+    const std::string line =
+        "  " + mark(kv.status) + pad_right(kv.mode, 14) + pad_right(clip(kv.variant, 30), 31) +
+        pad_left(std::to_string(kv.positions), 5) + " positions  " + kv_detail(kv);
+    out += clip(line, kConsoleColumns) + '\n';
+  }
+  return out;
+}
+
+std::string kv_timing_table(const Report& report) {
+  if (report.kv_timings.empty()) return "";
+  std::string out = '\n' + pad_right("Time per token", 40) + pad_left("with cache", 14) +
+                    pad_left("without", 14) + pad_left("ratio", 9) + '\n';
+  for (const KvTiming& t : report.kv_timings) {
+    out += pad_right("  " + clip(t.model, 20) + ", position " + std::to_string(t.position), 40) +
+           pad_left(show_seconds(t.with_cache_s), 14) +
+           pad_left(show_seconds(t.without_cache_s), 14) +
+           pad_left(show_number(t.without_cache_s / t.with_cache_s), 9) + '\n';
+  }
+  return out;
+}
+
+std::string caches_text(const Cpu& cpu) {
+  std::string out;
+  for (const CpuCache& cache : cpu.caches) {
+    if (cache.type == "Instruction") continue;
+    out +=
+        (out.empty() ? "L" : ", L") + std::to_string(cache.level) + ' ' + show_bytes(cache.bytes);
+  }
+  return out.empty() ? "caches unknown" : out;
+}
+
+}  // namespace
+
+std::string heading(const Report& report) {
+  const BuildFacts& build = report.run.build;
+  const Machine& machine = report.machine;
+  std::ostringstream out;
+  out << "rotor-bench " << build.version << " · " << build.commit
+      << (build.dirty ? " (changed)" : "") << " · " << build.compiler << ' ' << build.type
+      << " · suite " << report.run.suite << " · seed 0x" << std::hex << report.run.seed << std::dec
+      << '\n';
+  out << machine.label << " · " << caches_text(machine.cpu) << " · "
+      << show_bytes(machine.memory_bytes) << " · " << machine.os << ", kernel " << machine.kernel
+      << '\n';
+  for (const DeviceFacts& device : report.devices) {
+    std::string line = device.id + "  " + device.name;
+    for (const auto& [key, value] : device.features) line += " · " + key + ' ' + value;
+    out << clip(line, kConsoleColumns) << '\n';
+  }
+  return out.str();
+}
+
+std::string result_tables(const Report& report) {
+  const AllDerived derived = derive(report);
+  const std::vector<Group> groups = group_by_shape(report);
+  std::string out;
+  for (const Group& group : groups) out += group_table(report, group, derived);
+  const bool any_time =
+      std::any_of(derived.begin(), derived.end(), [](const auto& d) { return d.has_value(); });
+  if (any_time) {
+    out +=
+        "\ntime is the median of a launch; ± the wider quartile around it (~ noisy); × dense: "
+        "how many\ntimes faster than the dense FP32 product; * only some outputs compared.\n";
+    out += winners_table(report, groups, derived);
+  }
+  return out + kv_table(report) + kv_timing_table(report);
+}
+
+}  // namespace rotor
