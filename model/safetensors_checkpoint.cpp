@@ -14,6 +14,7 @@
 #include "model/safetensors.h"
 #include "model/safetensors_index.h"
 #include "model/tensor_names.h"
+#include "model/ternarise.h"
 #include "model/ternary_codecs.h"
 
 namespace rotor {
@@ -115,9 +116,8 @@ class SafetensorsCheckpoint : public Checkpoint {
       check_scale(config_, layer, which, scale, found.where());
       return {n, k, std::move(trits), scale};
     }
-    auto trits = decode_strided(found.tensor.bytes, n, k);
-    if (!trits) throw FormatError(found.where() + ": a ternary code is 3; codes are 0, 1 and 2");
-    return {n, k, *std::move(trits), packed_scale(layer, which)};
+    auto stored = decode_ternary(TernaryFormat::Strided, found.tensor.bytes, n, k, found.where());
+    return {n, k, std::move(stored.trits), packed_scale(layer, which)};
   }
 
   std::vector<float> norm(std::uint32_t layer, Norm which) const override {

@@ -1,33 +1,48 @@
-// How file formats store ternary matrices: bytes <-> trits.
+// How file formats store ternary matrices: bytes <-> trits. All store code = trit + 1.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "kernels/packing.h"
+#include "core/ternary.h"
 
 namespace rotor {
 
-// Packed Hugging Face files: [ceil(n/4), k] bytes; byte (r, c) holds column c of rows r, r + P,
-// r + 2P, r + 3P in its 2-bit fields, lowest first, P = ceil(n/4); code = trit + 1. Nothing if a
-// field has code 3. Fields of rows past n are ignored otherwise.
-std::optional<std::vector<std::int8_t>> decode_strided(std::span<const std::byte> bytes,
-                                                       std::uint32_t n, std::uint32_t k);
-
-// Master weights, ternarised as at training time: T = clamp(rne(w * (1 / mu)), -1, 1) with
-// mu = max(mean |w|, 1e-5), and the multiplier is 1 / (1 / mu) in single precision: what Hugging
-// Face's AutoBitLinear computes in float32. In bf16 it rounds the multiplier to bf16 too; the
-// goldens of the demo model tell the two apart: the residual stream after a layer agrees to 3e-7
-// (median over the cases) with the single-precision multiplier and to 1e-3 with the rounded one.
-struct Ternarised {
-  std::vector<std::int8_t> trits;  // [n, k]
-  float scale;
+enum class TernaryFormat : std::uint8_t {
+  // Packed Hugging Face files: [P, k] bytes with P = ceil(n / 4); byte (r, c) holds column c of
+  // rows
+  // r, r + P, r + 2P, r + 3P in its 2-bit fields, lowest first. The scale is a tensor of its own.
+  Strided,
+  // bitnet.cpp, layout 128/32: the matrix as one sequence of trits in blocks of 128 = 32 bytes;
+  // element j of a block is in byte j mod 32, field j div 32, highest field first. Then one f32
+  // scale and 28 bytes that mean nothing.
+  I2S,
+  // llama.cpp: blocks of 256 trits of one row and an f16 scale. Tq1 has 5 trits in a byte, Tq2 4.
+  Tq1,
+  Tq2,
 };
-// bytes: [n, k] of F32, F16 or Bf16. The scale is not finite if a weight is not.
-Ternarised ternarise(Packing format, std::span<const std::byte> bytes, std::uint32_t n,
-                     std::uint32_t k);
+
+// True if a matrix of this size has a place in the format: whole blocks.
+bool fits(TernaryFormat format, std::uint32_t n, std::uint32_t k);
+
+// Bytes of an n x k matrix that fits.
+std::size_t stored_bytes(TernaryFormat format, std::uint32_t n, std::uint32_t k);
+
+struct StoredTernary {
+  std::vector<std::int8_t> trits;  // [n, k]
+  float scale;                     // as stored; 1 for Strided
+};
+
+// bytes: stored_bytes() of them. Throws FormatError that begins with `where` on a code 3, or if the
+// blocks of a matrix have different scales.
+StoredTernary decode_ternary(TernaryFormat format, std::span<const std::byte> bytes,
+                             std::uint32_t n, std::uint32_t k, const std::string& where);
+
+// The inverse. The scale is rounded to f16 by Tq1 and Tq2 and left out by Strided. The matrix must
+// fit and have a single scale.
+std::vector<std::byte> encode_ternary(TernaryFormat format, const TernaryMatrix& matrix);
 
 }  // namespace rotor
