@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,13 @@ namespace rotor {
 
 // A folder with config.json and safetensors files: packed (offline) or bf16 master (online).
 std::unique_ptr<Checkpoint> open_safetensors(const std::string& folder);
+
+// The GGUF file that `model` is or holds; nothing for a folder with a config.json. Throws
+// FormatError if there is no such file or folder, or no single GGUF file in it.
+std::optional<std::string> gguf_file(const std::string& model);
+
+// A GGUF file of a BitNet b1.58 model: from Microsoft, bitnet.cpp or llama.cpp.
+std::unique_ptr<Checkpoint> open_gguf(const std::string& path);
 
 // "PRESET/SEED": generated weights. Throws UsageError for an unknown preset or a malformed seed.
 std::unique_ptr<Checkpoint> open_synthetic(std::string_view preset_and_seed);

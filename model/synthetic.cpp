@@ -4,13 +4,13 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "core/error.h"
 #include "core/half.h"
 #include "core/random.h"
 #include "model/checkpoints.h"
 #include "model/config.h"
+#include "model/parallel.h"
 #include "model/tensor_names.h"
 
 namespace rotor {
@@ -102,17 +102,12 @@ class SyntheticCheckpoint : public Checkpoint {
     const std::size_t elements = std::size_t{config_.vocab} * config_.hidden;
     // Not a vector: filling 656 MB with zeros first would double the time.
     embedding_ = std::make_unique_for_overwrite<std::uint16_t[]>(elements);
-    const std::size_t threads = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
-    std::vector<std::jthread> workers;
-    for (std::size_t t = 0; t < threads; ++t) {
-      workers.emplace_back(
-          [this, begin = elements * t / threads, end = elements * (t + 1) / threads] {
-            const std::uint64_t first = key(kHfEmbedding);
-            for (std::size_t i = begin; i < end; ++i) {
-              embedding_[i] = f32_to_bf16((2 * uniform(mix(first + i)) - 1) * 0.4330127f);
-            }
-          });
-    }
+    const std::uint64_t first = key(kHfEmbedding);
+    in_slices(elements, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        embedding_[i] = f32_to_bf16((2 * uniform(mix(first + i)) - 1) * 0.4330127f);
+      }
+    });
   }
 
   Config config_;

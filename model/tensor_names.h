@@ -23,4 +23,11 @@ inline constexpr char kHfEmbedding[] = "model.embed_tokens.weight";
 inline constexpr char kHfFinalNorm[] = "model.norm.weight";
 inline constexpr char kHfHead[] = "lm_head.weight";
 
+// GGUF: "blk.3.attn_q.weight".
+std::string gguf_name(std::uint32_t layer, Projection which);
+std::string gguf_name(std::uint32_t layer, Norm which);
+inline constexpr char kGgufEmbedding[] = "token_embd.weight";
+inline constexpr char kGgufFinalNorm[] = "output_norm.weight";
+inline constexpr char kGgufHead[] = "output.weight";
+
 }  // namespace rotor

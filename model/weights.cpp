@@ -2,12 +2,15 @@
 
 #include <cmath>
 #include <filesystem>
+#include <optional>
 
 #include "core/error.h"
 #include "model/checkpoints.h"
 
 namespace rotor {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::string_view kSynthetic = "synthetic:";
 
@@ -16,6 +19,31 @@ bool near(float value, float expected) {
 }
 
 }  // namespace
+
+std::optional<std::string> gguf_file(const std::string& model) {
+  std::error_code error;
+  const auto status = fs::status(model, error);
+  if (!fs::exists(status)) throw FormatError(model + ": no such file or folder");
+  if (model.ends_with(".safetensors")) {
+    throw FormatError(model + ": name the folder that holds it, together with its config.json");
+  }
+  if (!fs::is_directory(status)) return model;
+  if (fs::exists(fs::path(model) / "config.json")) return std::nullopt;
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(model, error)) {
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path().string());
+  }
+  if (error) throw FormatError(model + ": cannot read the folder: " + error.message());
+  if (found.empty()) {
+    throw FormatError(model +
+                      ": neither config.json with model.safetensors nor a .gguf file in it");
+  }
+  if (found.size() > 1) {
+    throw FormatError(model + ": " + std::to_string(found.size()) +
+                      " .gguf files in it; name the one you mean");
+  }
+  return found.front();
+}
 
 Shape projection_shape(const Config& config, Projection projection) {
   switch (projection) {
@@ -78,14 +106,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::string& model) {
   if (model.starts_with(kSynthetic)) {
     return open_synthetic(std::string_view(model).substr(kSynthetic.size()));
   }
-  std::error_code error;
-  const auto status = std::filesystem::status(model, error);
-  if (status.type() == std::filesystem::file_type::not_found) {
-    throw FormatError(model + ": no such file or folder");
-  }
-  if (!std::filesystem::is_directory(status)) {
-    throw FormatError(model + ": not a folder with config.json and model.safetensors");
-  }
+  if (const auto gguf = gguf_file(model)) return open_gguf(*gguf);
   return open_safetensors(model);
 }
 

@@ -44,7 +44,8 @@ struct Shape {
 Shape projection_shape(const Config& config, Projection projection);
 std::uint32_t norm_size(const Config& config, Norm norm);
 
-// Rows of the embedding or the head as the file has them.
+// Rows of the embedding or the head as the file has them; block formats of GGUF (Q8_0, Q4_0, Q6_K)
+// are decoded to F16.
 struct Table {
   Packing packing = Packing::Bf16;  // Bf16, F16 or F32
   std::uint32_t rows = 0;
@@ -68,9 +69,10 @@ class Checkpoint {
   virtual Table head() const = 0;
 };
 
-// Opens a checkpoint: a folder with config.json and model.safetensors (packed or bf16 master), or
-// "synthetic:PRESET/SEED" with generated weights (verify/goldens/README.md). Throws FormatError if
-// something is missing, malformed or implausible, UsageError for an unknown preset.
+// Opens a checkpoint: a folder with config.json and model.safetensors (packed or bf16 master, in one
+// file or in shards with an index), a GGUF file or a folder with one, or "synthetic:PRESET/SEED"
+// with generated weights (verify/goldens/README.md). Throws FormatError if something is missing,
+// malformed or implausible, UsageError for an unknown preset.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& model);
 
 }  // namespace rotor

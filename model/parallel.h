@@ -1,0 +1,13 @@
+// Work on all cores while loading and converting.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace rotor {
+
+// Calls job(begin, end) on slices that cover [0, count), each on its own thread, and waits. The job
+// must not throw.
+void in_slices(std::size_t count, const std::function<void(std::size_t, std::size_t)>& job);
+
+}  // namespace rotor
