@@ -8,9 +8,8 @@
 namespace rotor {
 namespace {
 
-constexpr std::size_t kAlignment = 256;        // of views (runtime/device.h)
-constexpr std::size_t kGuard = 256;            // at least, on both sides of every buffer
-constexpr std::size_t kArenaBytes = 8u << 20;  // launches that share one upload and one download
+constexpr std::size_t kGuard = kViewAlignment;  // at least, on both sides of every buffer
+constexpr std::size_t kArenaBytes = 8u << 20;   // launches that share one upload and one download
 constexpr unsigned kRuns = 2;
 // Poison 0 is NaN as f32 and in both halves as f16; poison 1 has no byte in common with it, so no
 // output can look like both.
@@ -22,7 +21,7 @@ constexpr std::byte kGuardByte{0xFF};
 constexpr std::byte kCodeGuard{0x7F};
 
 std::size_t aligned(std::size_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (bytes + kViewAlignment - 1) / kViewAlignment * kViewAlignment;
 }
 
 std::string quoted(std::string_view name) {
