@@ -25,10 +25,9 @@ constexpr auto kVariants = std::to_array<KernelVariant>({
   {"cpu/" #stem, Backend::Cpu, Op::op,   Packing::packing, needs, Batch::batch, Tile{}, \
    &cpu::stem},
 #if defined(ROTOR_HAVE_VULKAN)
-#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens)                            \
-  {.name = "vulkan/" #stem "@" #rows "x" #tokens, .backend = Backend::Vulkan, .op = Op::op,    \
-   .packing = Packing::packing, .needs = needs, .batch = Batch::batch, .tile = {rows, tokens}, \
-   .spirv = &vulkan::stem},
+#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens)                             \
+  {"vulkan/" #stem "@" #rows "x" #tokens, Backend::Vulkan, Op::op, Packing::packing, needs,     \
+   Batch::batch, Tile{rows, tokens}, nullptr, {}, nullptr, &vulkan::stem},
 #endif
 #include "kernels/variants.inc"
 });

@@ -4,6 +4,9 @@
 #include <cctype>
 
 #include "core/error.h"
+#if defined(ROTOR_HAVE_VULKAN)
+#include "runtime/vulkan_device.h"
+#endif
 
 namespace rotor {
 namespace {
@@ -14,10 +17,34 @@ std::string lower(std::string text) {
   return text;
 }
 
-bool matches(const DeviceInfo& info, const std::string& specification) {
+// How well a device answers to a specification: 0 not at all; its id beats its backend's name, which
+// beats part of its own name.
+int match(const DeviceInfo& info, const std::string& specification) {
   const std::string wanted = lower(specification);
-  return wanted == info.id || wanted == backend_name(info.backend) ||
-         lower(info.name).find(wanted) != std::string::npos;
+  if (wanted == info.id) return 3;
+  if (wanted == backend_name(info.backend)) return 2;
+  return !wanted.empty() && lower(info.name).find(wanted) != std::string::npos ? 1 : 0;
+}
+
+std::unique_ptr<Device> open_listed(const DeviceInfo& info, const DeviceOptions& options) {
+#if defined(ROTOR_HAVE_VULKAN)
+  if (info.backend == Backend::Vulkan) {
+    return open_vulkan(std::stoul(info.id.substr(info.id.find(':') + 1)), options);
+  }
+#endif
+  return open_cpu(options);
+}
+
+// "cpu:0 (Ryzen 7), and no vulkan: libvulkan.so.1 was not found".
+std::string what_is_here(const DeviceList& list) {
+  std::string text;
+  for (const DeviceInfo& info : list.devices) {
+    text += (text.empty() ? "" : ", ") + info.id + " (" + info.name + ")";
+  }
+  for (const AbsentBackend& absent : list.absent) {
+    text += ", and no " + std::string(backend_name(absent.backend)) + ": " + absent.reason;
+  }
+  return text;
 }
 
 }  // namespace
@@ -25,20 +52,26 @@ bool matches(const DeviceInfo& info, const std::string& specification) {
 DeviceList list_devices(const DeviceOptions& options) {
   DeviceList list;
   list.devices.push_back(open_cpu(options)->info());
+#if defined(ROTOR_HAVE_VULKAN)
+  list_vulkan(options, list);
+#else
+  list.absent.push_back({Backend::Vulkan, "this build has no Vulkan backend (ROTOR_VULKAN)"});
+#endif
   return list;
 }
 
 std::unique_ptr<Device> open_device(const std::string& specification,
                                     const DeviceOptions& options) {
+  if (lower(specification) == "cpu" || lower(specification) == "cpu:0") return open_cpu(options);
   const DeviceList list = list_devices(options);
-  for (const DeviceInfo& info : list.devices) {
-    if (matches(info, specification)) return open_cpu(options);
+  const DeviceInfo* best = nullptr;
+  for (const DeviceInfo& info : list.devices) {  // the first of equals: real before software
+    const int fit = match(info, specification);
+    if (fit > 0 && (best == nullptr || fit > match(*best, specification))) best = &info;
   }
-  std::string have;
-  for (const DeviceInfo& info : list.devices) {
-    have += (have.empty() ? "" : ", ") + info.id + " (" + info.name + ")";
-  }
-  throw UnsupportedError("no_device", "no device '" + specification + "' here; there is " + have);
+  if (best != nullptr) return open_listed(*best, options);
+  throw UnsupportedError("no_device",
+                         "no device '" + specification + "' here; there is " + what_is_here(list));
 }
 
 }  // namespace rotor

@@ -1,12 +1,11 @@
 // How the findings of many launches become one verdict.
 #pragma once
 
-#include <span>
 #include <string>
 
 #include "core/result.h"
 #include "kernels/ops.h"
-#include "verify/launches.h"
+#include "verify/compare.h"
 
 namespace rotor {
 
@@ -20,9 +19,5 @@ void add_comparison(Verdict& verdict, const Comparison& comparison);
 // differing runs, before wrong values, before doubts.
 void add_failure(Verdict& verdict, Status status, const std::string& code,
                  const std::string& message);
-
-// Runs launches and judges them: check_battery on launches that are there already.
-Verdict check_launches(Device& device, const KernelVariant& variant,
-                       std::span<const Launch> launches);
 
 }  // namespace rotor

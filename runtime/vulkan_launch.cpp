@@ -1,0 +1,120 @@
+#include "runtime/vulkan_launch.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rotor {
+namespace {
+
+template <typename Params>
+Params read(std::span<const std::byte> bytes) {
+  Params params;
+  std::memcpy(&params, bytes.data(), sizeof params);
+  return params;
+}
+
+std::uint32_t tiles(std::uint32_t count, std::uint32_t tile) {
+  return (count + tile - 1) / tile;
+}
+
+// Tiled kernels give each invocation 4 x 4 outputs (shaders/matmul_tiled.glsl).
+constexpr std::uint32_t kOutputsPerInvocation = 16;
+
+bool is_matmul(Op op) {
+  return op == Op::Matmul || op == Op::MatmulHalf;
+}
+
+}  // namespace
+
+LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limits) {
+  LaunchShape shape{.invocations = 128,
+                    .rows = variant.tile.rows,
+                    .tokens = variant.tile.tokens,
+                    .lanes = limits.software ? 4u : 16u};
+  if (is_matmul(variant.op) && variant.batch == Batch::Many) {
+    shape.invocations = shape.rows * shape.tokens / kOutputsPerInvocation;
+    return shape;
+  }
+  if (variant.needs & feature::Subgroups) {
+    shape.invocations = 4 * limits.subgroup_size;
+  } else if (limits.software) {
+    shape.invocations = 32;
+  } else if (!is_matmul(variant.op) && variant.op != Op::Head) {
+    shape.invocations = 256;  // one work-group has a whole row to itself
+  }
+  shape.invocations = std::min(shape.invocations, limits.max_invocations);
+  return shape;
+}
+
+std::array<std::uint32_t, 3> launch_groups(const KernelVariant& variant,
+                                           std::span<const std::byte> params,
+                                           const LaunchLimits& limits) {
+  std::uint32_t x = 0;
+  std::uint32_t y = 1;
+  switch (variant.op) {
+    case Op::Matmul:
+    case Op::MatmulHalf:
+    case Op::MatmulDense: {
+      const auto p = read<MatmulParams>(params);
+      x = tiles(p.n, variant.tile.rows);
+      y = tiles(p.m, variant.tile.tokens);
+      break;
+    }
+    case Op::Head: {
+      const auto p = read<HeadParams>(params);
+      x = tiles(p.n, variant.tile.rows);
+      y = tiles(p.m, variant.tile.tokens);
+      break;
+    }
+    case Op::Rope: {
+      const auto p = read<AttentionParams>(params);
+      x = p.heads + 2 * p.kv_heads;
+      y = p.m;
+      break;
+    }
+    case Op::Attention: {
+      const auto p = read<AttentionParams>(params);
+      x = p.heads;
+      y = p.m;
+      break;
+    }
+    default:
+      y = index_space(variant.op, params);
+      x = 1;
+  }
+  const std::uint32_t z = tiles(std::max(x, 1u), limits.max_groups_x);
+  return {tiles(x, z), y, z};
+}
+
+double launch_cost(const KernelVariant& variant, std::span<const std::byte> params) {
+  switch (variant.op) {
+    case Op::Matmul:
+    case Op::MatmulHalf:
+    case Op::MatmulDense: {
+      const auto p = read<MatmulParams>(params);
+      return double(p.m) * p.n * p.k;
+    }
+    case Op::Head: {
+      const auto p = read<HeadParams>(params);
+      return double(p.m) * p.n * p.k;
+    }
+    case Op::Embed: {
+      const auto p = read<EmbedParams>(params);
+      return double(p.m) * p.k;
+    }
+    case Op::Rope: {
+      const auto p = read<AttentionParams>(params);
+      return 8.0 * p.m * (p.heads + 2 * p.kv_heads) * p.head_dim;
+    }
+    case Op::Attention: {
+      const auto p = read<AttentionParams>(params);
+      return 2.0 * p.m * p.heads * p.head_dim * p.capacity;
+    }
+    default: {
+      const auto p = read<NormParams>(params);
+      return 64.0 * p.m * p.k;
+    }
+  }
+}
+
+}  // namespace rotor

@@ -1,0 +1,209 @@
+#include "runtime/vulkan_traits.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace rotor {
+namespace {
+
+// The feature structures that we ask for and switch on, linked. Does not move.
+struct FeatureChain {
+  VkPhysicalDeviceFeatures2 base{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+  VkPhysicalDeviceVulkan11Features v11{.sType =
+                                           VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES};
+  VkPhysicalDeviceVulkan12Features v12{.sType =
+                                           VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+  VkPhysicalDeviceShaderIntegerDotProductFeatures dot{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+
+  explicit FeatureChain(bool with_dot) {
+    base.pNext = &v11;
+    v11.pNext = &v12;
+    if (with_dot) v12.pNext = &dot;
+  }
+  FeatureChain(const FeatureChain&) = delete;
+  FeatureChain& operator=(const FeatureChain&) = delete;
+};
+
+bool has_extension(VkPhysicalDevice device, const char* name) {
+  std::uint32_t count = 0;
+  vulkan_check(vkEnumerateDeviceExtensionProperties(device, nullptr, &count, nullptr),
+               "vkEnumerateDeviceExtensionProperties");
+  std::vector<VkExtensionProperties> list(count);
+  vulkan_check(vkEnumerateDeviceExtensionProperties(device, nullptr, &count, list.data()),
+               "vkEnumerateDeviceExtensionProperties");
+  for (const VkExtensionProperties& e : list) {
+    if (std::strcmp(e.extensionName, name) == 0) return true;
+  }
+  return false;
+}
+
+// A family that computes; one with timestamps is better.
+std::optional<std::uint32_t> compute_family(VkPhysicalDevice device, std::uint32_t& bits) {
+  std::uint32_t count = 0;
+  vkGetPhysicalDeviceQueueFamilyProperties(device, &count, nullptr);
+  std::vector<VkQueueFamilyProperties> families(count);
+  vkGetPhysicalDeviceQueueFamilyProperties(device, &count, families.data());
+  std::optional<std::uint32_t> best;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) continue;
+    if (best && families[i].timestampValidBits <= bits) continue;
+    best = i;
+    bits = families[i].timestampValidBits;
+  }
+  return best;
+}
+
+std::string device_kind(VkPhysicalDeviceType type) {
+  switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+      return "integrated";
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+      return "discrete";
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:
+      return "software";
+    default:
+      return "other";
+  }
+}
+
+// Vulkan tells no cache size. These cover the largest last-level caches of their kind (128 MiB on
+// discrete cards, 32 MiB beside integrated ones), so that "cold" is cold.
+std::size_t assumed_cache_bytes(const std::string& kind) {
+  return kind == "discrete" ? std::size_t{128} << 20 : std::size_t{32} << 20;
+}
+
+std::string version_text(std::uint32_t v) {
+  return std::to_string(VK_API_VERSION_MAJOR(v)) + "." + std::to_string(VK_API_VERSION_MINOR(v)) +
+         "." + std::to_string(VK_API_VERSION_PATCH(v));
+}
+
+std::string hex(std::uint32_t value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%04x", value);
+  return text;
+}
+
+Features kernel_features(const FeatureChain& chain,
+                         const VkPhysicalDeviceSubgroupProperties& subgroup) {
+  Features features = 0;
+  const VkSubgroupFeatureFlags wanted =
+      VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+  if ((subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
+      (subgroup.supportedOperations & wanted) == wanted) {
+    features |= feature::Subgroups;
+  }
+  if (chain.v12.shaderInt8 && chain.v12.storageBuffer8BitAccess) features |= feature::Int8Storage;
+  if (chain.v12.shaderFloat16 && chain.v11.storageBuffer16BitAccess) features |= feature::Half;
+  if (chain.dot.shaderIntegerDotProduct) features |= feature::IntegerDot;
+  return features;
+}
+
+struct PropertyChain {
+  VkPhysicalDeviceProperties2 base{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+  VkPhysicalDeviceDriverProperties driver{.sType =
+                                              VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+  VkPhysicalDeviceSubgroupProperties subgroup{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+  VkPhysicalDeviceShaderIntegerDotProductProperties dot{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
+};
+
+DeviceInfo describe(const PropertyChain& chain, std::uint32_t timestamp_bits) {
+  const VkPhysicalDeviceProperties& p = chain.base.properties;
+  DeviceInfo info;
+  info.name = p.deviceName;
+  info.backend = Backend::Vulkan;
+  info.kind = device_kind(p.deviceType);
+  info.threads = 0;
+  info.driver = std::string(chain.driver.driverName) + " " + chain.driver.driverInfo;
+  info.api_version = version_text(p.apiVersion);
+  info.vendor_id = hex(p.vendorID);
+  info.device_id = hex(p.deviceID);
+  info.cache_bytes = assumed_cache_bytes(info.kind);
+  info.max_view_bytes = p.limits.maxStorageBufferRange;
+  info.facts["subgroup_size"] = std::to_string(chain.subgroup.subgroupSize);
+  info.facts["max_workgroup_invocations"] = std::to_string(p.limits.maxComputeWorkGroupInvocations);
+  info.facts["shared_memory_bytes"] = std::to_string(p.limits.maxComputeSharedMemorySize);
+  info.facts["max_storage_buffer_range"] = std::to_string(p.limits.maxStorageBufferRange);
+  info.facts["timestamp_period_ns"] = std::to_string(p.limits.timestampPeriod);
+  info.facts["timestamp_valid_bits"] = std::to_string(timestamp_bits);
+  info.facts["integer_dot_accelerated"] =
+      chain.dot.integerDotProduct4x8BitPackedSignedAccelerated ? "yes" : "no";
+  return info;
+}
+
+}  // namespace
+
+std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask,
+                                          std::string& reason) {
+  VulkanTraits traits;
+  traits.physical = device;
+  vkGetPhysicalDeviceProperties(device, &traits.properties);
+  const std::string name = traits.properties.deviceName;
+  if (traits.properties.apiVersion < VK_API_VERSION_1_2) {
+    reason = name + " has Vulkan " + version_text(traits.properties.apiVersion) + "; 1.2 is needed";
+    return std::nullopt;
+  }
+  const auto family = compute_family(device, traits.timestamp_bits);
+  if (!family) {
+    reason = name + " has no compute queue";
+    return std::nullopt;
+  }
+  traits.queue_family = *family;
+  traits.integer_dot_by_extension =
+      traits.properties.apiVersion < VK_API_VERSION_1_3 &&
+      has_extension(device, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+  const bool dot_known =
+      traits.integer_dot_by_extension || traits.properties.apiVersion >= VK_API_VERSION_1_3;
+
+  PropertyChain properties;
+  properties.base.pNext = &properties.driver;
+  properties.driver.pNext = &properties.subgroup;
+  if (dot_known) properties.subgroup.pNext = &properties.dot;
+  vkGetPhysicalDeviceProperties2(device, &properties.base);
+  FeatureChain features(dot_known);
+  vkGetPhysicalDeviceFeatures2(device, &features.base);
+  if (!features.v12.timelineSemaphore) {
+    reason = name + " has no timeline semaphores";
+    return std::nullopt;
+  }
+  vkGetPhysicalDeviceMemoryProperties(device, &traits.memory);
+  traits.subgroup_size = properties.subgroup.subgroupSize;
+  traits.info = describe(properties, traits.timestamp_bits);
+  traits.info.features = kernel_features(features, properties.subgroup) & mask;
+  traits.info.facts["features"] = feature_list(traits.info.features);
+  return traits;
+}
+
+VkDevice create_vulkan_device(const VulkanTraits& traits) {
+  const auto on = [&](Features bit) -> VkBool32 {
+    return (traits.info.features & bit) != 0 ? VK_TRUE : VK_FALSE;
+  };
+  FeatureChain features(on(feature::IntegerDot) == VK_TRUE);
+  features.v11.storageBuffer16BitAccess = on(feature::Half);
+  features.v12.shaderFloat16 = on(feature::Half);
+  features.v12.shaderInt8 = on(feature::Int8Storage);
+  features.v12.storageBuffer8BitAccess = on(feature::Int8Storage);
+  features.v12.timelineSemaphore = VK_TRUE;
+  features.dot.shaderIntegerDotProduct = on(feature::IntegerDot);
+
+  const float priority = 1.0f;
+  const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                      .queueFamilyIndex = traits.queue_family,
+                                      .queueCount = 1,
+                                      .pQueuePriorities = &priority};
+  const char* const extensions[] = {VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME};
+  const bool extend = traits.integer_dot_by_extension && on(feature::IntegerDot) == VK_TRUE;
+  const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                .pNext = &features.base,
+                                .queueCreateInfoCount = 1,
+                                .pQueueCreateInfos = &queue,
+                                .enabledExtensionCount = extend ? 1u : 0u,
+                                .ppEnabledExtensionNames = extensions};
+  VkDevice device = VK_NULL_HANDLE;
+  vulkan_check(vkCreateDevice(traits.physical, &info, nullptr, &device), "vkCreateDevice");
+  return device;
+}
+
+}  // namespace rotor
