@@ -59,11 +59,7 @@ struct Avx2 {
     return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(low), 16)),
             _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(high), 16))};
   }
-  static V load_i8(const std::int8_t* x, All) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
-    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
-  }
+  static V load_i8(const std::int8_t* x, All) { return {eight_i8(x), eight_i8(x + 8)}; }
   static V load_i8(const std::int8_t* x, std::size_t n) {
     std::int8_t padded[16] = {};
     std::memcpy(padded, x, n);
@@ -216,6 +212,10 @@ struct Avx2 {
     std::uint16_t padded[16] = {};
     std::memcpy(padded, x, 2 * n);
     return halves(padded, All{});
+  }
+  static __m256 eight_i8(const std::int8_t* x) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
   }
   // All ones in lanes below n, of the eight lanes that begin with lane `from`.
   static __m256i mask(std::size_t n, int from) {
