@@ -184,6 +184,17 @@ class VulkanDevice final : public Device {
   std::size_t complaints_seen_ = 0;
 };
 
+// The attention shaders keep a query in shared memory.
+void check_head_size(const KernelVariant& variant, std::span<const std::byte> params) {
+  constexpr std::uint32_t kLargestHead = 256;
+  if (variant.op != Op::Attention) return;
+  AttentionParams p;
+  std::memcpy(&p, params.data(), sizeof p);
+  if (p.head_dim <= kLargestHead) return;
+  throw UsageError(std::string(variant.name) + ": heads of " + std::to_string(p.head_dim) +
+                   " elements; at most " + std::to_string(kLargestHead) + " are possible");
+}
+
 LaunchLimits launch_limits(const VulkanTraits& traits) {
   const VkPhysicalDeviceLimits& limits = traits.properties.limits;
   return {.max_invocations =
@@ -281,6 +292,7 @@ void VulkanDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   const KernelVariant& variant = kernel.variant();
   check_bindings(variant, views, params);
   if (index_space(variant.op, params) == 0) return;
+  check_head_size(variant, params);
   VulkanDispatch d;
   d.pipeline = static_cast<const VulkanKernel&>(kernel).pipeline();
   d.buffer_count = static_cast<std::uint32_t>(views.size());

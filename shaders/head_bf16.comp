@@ -1,0 +1,3 @@
+#version 450
+#define ROTOR_BF16
+#include "shaders/head.glsl"

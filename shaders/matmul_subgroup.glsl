@@ -1,0 +1,37 @@
+// Rows summed over a subgroup of any size. Each subgroup takes kRowsAtOnce rows at a time, so that
+// activations are loaded once for all of them.
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#include "shaders/matmul.glsl"
+
+const uint kRowsAtOnce = 4;  // divides the padding of rows to 16: rows past n are there to be read
+
+void main() {
+  // Counted, not assumed: a driver may leave a subgroup partly filled.
+  const uint lanes = subgroupAdd(1u);
+  const uint lane = subgroupExclusiveAdd(1u);
+  const uint blocks = p.stride / 64;
+  for (uint first = gl_SubgroupID * kRowsAtOnce; first < kRows;
+       first += gl_NumSubgroups * kRowsAtOnce) {
+    const uint row = group_index() * kRows + first;
+    if (row >= p.n) return;
+    for (uint i = 0; i < kTokens; ++i) {
+      const uint t = gl_WorkGroupID.y * kTokens + i;
+      if (t >= p.m) break;
+      int acc[kRowsAtOnce];
+      [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) acc[r] = 0;
+      for (uint b = lane; b < blocks; b += lanes) {
+        const uint at = t * (p.stride / 16) + 4 * b;
+        const uvec4 q[4] = {codes[at], codes[at + 1], codes[at + 2], codes[at + 3]};
+        [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) {
+          const uvec4 words = weights[(row + r) * blocks + b];
+          acc[r] += dot16(words.x, q[0]) + dot16(words.y, q[1]) + dot16(words.z, q[2]) +
+                    dot16(words.w, q[3]);
+        }
+      }
+      [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) {
+        const int sum = subgroupAdd(acc[r]);
+        if (lane == r % lanes && row + r < p.n) store_product(t, row + r, sum);
+      }
+    }
+  }
+}
