@@ -5,22 +5,12 @@
 #include "core/error.h"
 
 namespace rotor {
-namespace {
-
-// Is there a tokenizer with the model? Generated weights have none.
-bool has_tokenizer(const std::string& model) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  return fs::exists(fs::path(model) / "tokenizer.json", ignored);
-}
-
-}  // namespace
 
 Session::Session(const SessionOptions& options)
     : model_(options.model.empty() ? demo_model() : options.model) {
   const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(model_);
   description_ = checkpoint->description();
-  if (has_tokenizer(model_)) tokenizer_ = Tokenizer::open(model_);
+  if (vocabulary_file(model_)) tokenizer_ = Tokenizer::open(model_);  // generated weights have none
   device_ = open_device(options.device, options.device_options);
   kernels_ = std::make_unique<KernelSet>(*device_, options.kernels);
   transformer_ = std::make_unique<Transformer>(
@@ -30,7 +20,7 @@ Session::Session(const SessionOptions& options)
 
 const Tokenizer& Session::tokenizer() const {
   if (!tokenizer_) {
-    throw FormatError(model_ + ": no tokenizer.json beside the weights; text cannot be read");
+    throw FormatError(model_ + ": no tokenizer with the weights; text cannot be read");
   }
   return *tokenizer_;
 }

@@ -33,8 +33,11 @@ struct Vocabulary {
   bool ignore_merges = true;        // a piece that is a token becomes that token, without merging
 };
 
-// Reads tokenizer.json from a folder (or that file itself). Throws FormatError if it is missing,
-// malformed, or not a byte-level BPE tokenizer that splits as Llama 3 does.
+// The file that holds the tokenizer of a model: a tokenizer.json or .gguf file itself, or the one
+// in a folder; nothing if there is none.
+std::optional<std::string> vocabulary_file(const std::string& folder_or_file);
+// Reads that file. Throws FormatError if there is none, it is malformed, or not a byte-level BPE
+// tokenizer that splits as Llama 3 does.
 Vocabulary read_vocabulary(const std::string& folder_or_file);
 // The text of a tokenizer.json; `name` appears in messages. Throws FormatError as above.
 Vocabulary parse_vocabulary(std::string_view json, const std::string& name);

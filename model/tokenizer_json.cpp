@@ -1,11 +1,6 @@
 // The reader of tokenizer.json (specification of the format: section 4.1 of the model notes is
 // ours, the format itself is that of the Hugging Face tokenizers library).
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <initializer_list>
-#include <iterator>
 #include <variant>
 
 #include "core/error.h"
@@ -191,22 +186,6 @@ class Reader {
 
 Vocabulary parse_vocabulary(std::string_view json, const std::string& name) {
   return Reader(parse_json(json, name, kLimits), name).read();
-}
-
-Vocabulary read_vocabulary(const std::string& folder_or_file) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  const fs::path given(folder_or_file);
-  const std::string path =
-      (fs::is_directory(given, ignored) ? given / "tokenizer.json" : given).string();
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    throw FormatError(path + ": " + std::strerror(errno) +
-                      ": a model folder needs the tokenizer.json of its model");
-  }
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  if (in.bad()) throw FormatError(path + ": cannot be read: " + std::strerror(errno));
-  return parse_vocabulary(text, path);
 }
 
 }  // namespace rotor

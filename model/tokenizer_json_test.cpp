@@ -134,15 +134,6 @@ TEST(TokenizerJson, RefusesWhatIsNotJson) {
   EXPECT_THAT(refusal("{\"a\": 1, \"a\": 1}"), HasSubstr("appears twice"));
 }
 
-TEST(TokenizerJson, NamesTheMissingFile) {
-  try {
-    Tokenizer::open("/nonexistent/folder");
-    FAIL() << "no error";
-  } catch (const FormatError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("/nonexistent/folder: No such file"));
-  }
-}
-
 TEST(Vocabulary, NeedsAKindForEachToken) {
   Vocabulary vocabulary = read_vocabulary(ROTOR_SOURCE_DIR "/model/demo");
   vocabulary.kinds.pop_back();

@@ -1,0 +1,43 @@
+// Finds and reads the file that holds a tokenizer.
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "core/error.h"
+#include "model/checkpoints.h"
+#include "model/mapped_file.h"
+#include "model/tokenizer.h"
+#include "model/tokenizer_gguf.h"
+
+namespace rotor {
+
+std::optional<std::string> vocabulary_file(const std::string& folder_or_file) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const auto status = fs::status(folder_or_file, error);
+  if (!fs::exists(status)) return std::nullopt;
+  if (!fs::is_directory(status)) return folder_or_file;
+  const fs::path json = fs::path(folder_or_file) / "tokenizer.json";
+  if (fs::exists(json, error)) return json.string();
+  for (const auto& entry : fs::directory_iterator(folder_or_file, error)) {
+    if (entry.path().extension() == ".gguf") return gguf_file(folder_or_file);
+  }
+  return std::nullopt;
+}
+
+Vocabulary read_vocabulary(const std::string& folder_or_file) {
+  const auto path = vocabulary_file(folder_or_file);
+  if (!path) {
+    throw FormatError(folder_or_file +
+                      ": no tokenizer here; name a tokenizer.json, a .gguf file, or their folder");
+  }
+  const MappedFile file(*path);
+  const auto bytes = file.bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("GGUF")) {
+    return gguf_vocabulary(read_gguf_tokenizer(parse_gguf(bytes, *path), *path), *path);
+  }
+  return parse_vocabulary(text, *path);
+}
+
+}  // namespace rotor
