@@ -1,13 +1,23 @@
 #include "model/kv_cache.h"
 
+#include <atomic>
 #include <string>
 
 #include "core/error.h"
 
 namespace rotor {
+namespace {
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
 
 KvCache::KvCache(Device& device, const Config& config, Packing format, std::uint32_t capacity)
     : device_(device),
+      id_(next_id()),
       format_(format),
       capacity_(capacity),
       position_bytes_(config.kv_heads * row_bytes(format, config.head_dim)) {

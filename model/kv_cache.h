@@ -16,6 +16,9 @@ class KvCache {
   // the capacity is zero or beyond the model's positions, DeviceError when memory is short.
   KvCache(Device& device, const Config& config, Packing format, std::uint32_t capacity);
 
+  // Distinguishes this cache from every other one of the process, gone ones included: what is
+  // recorded for a cache names its buffers, and an address may come again.
+  std::uint64_t id() const { return id_; }
   Packing format() const { return format_; }
   std::uint32_t capacity() const { return capacity_; }
   std::uint32_t length() const { return length_; }  // positions held
@@ -37,6 +40,7 @@ class KvCache {
   View half(std::size_t index) const;
 
   Device& device_;
+  std::uint64_t id_;
   Packing format_;
   std::uint32_t capacity_;
   std::uint32_t length_ = 0;

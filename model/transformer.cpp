@@ -10,9 +10,9 @@ namespace rotor {
 std::span<const float> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache) {
   check(tokens, cache);
   if (tokens.size() == 1) {
-    if (decode_ == nullptr || decode_keys_ != cache.keys(0).buffer) {
+    if (decode_ == nullptr || decode_cache_ != cache.id()) {
       decode_ = device_.record([&] { dispatch_forward(1, cache, {0, 1}, nullptr); });
-      decode_keys_ = cache.keys(0).buffer;
+      decode_cache_ = cache.id();
     }
     write_step(tokens, cache.length());
     cache.append(1);

@@ -128,10 +128,10 @@ class Transformer {
   std::unique_ptr<Buffer> final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;
-  std::vector<float> logits_;            // [rows asked for, vocab]
-  std::vector<std::uint32_t> step_;      // position, m, token ids
-  std::unique_ptr<Sequence> decode_;     // one token, recorded ...
-  const Buffer* decode_keys_ = nullptr;  // ... for the cache with these keys
+  std::vector<float> logits_;         // [rows asked for, vocab]
+  std::vector<std::uint32_t> step_;   // position, m, token ids
+  std::unique_ptr<Sequence> decode_;  // one token, recorded ...
+  std::uint64_t decode_cache_ = 0;    // ... for the cache of this id
 };
 
 }  // namespace rotor

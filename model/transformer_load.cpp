@@ -121,10 +121,10 @@ void Transformer::load_tables(const Checkpoint& checkpoint) {
 Transformer::DeviceTable Transformer::load_table(const Table& table) {
   DeviceTable result{.packing = table.packing, .slices = {}};
   const std::size_t row = row_bytes(table.packing, table.columns);
-  // Slices begin at multiples of 64 rows, so that their part of the logits is aligned for every
-  // device.
+  // Slices begin where their part of the logits is aligned for every device.
+  constexpr std::size_t kRows = kViewAlignment / sizeof(float);
   const std::size_t fit = std::min<std::size_t>(device_.info().max_view_bytes / row, table.rows);
-  const auto step = static_cast<std::uint32_t>(fit == table.rows ? fit : fit / 64 * 64);
+  const auto step = static_cast<std::uint32_t>(fit == table.rows ? fit : fit / kRows * kRows);
   for (std::uint32_t first = 0; first < table.rows; first += step) {
     const std::uint32_t rows = std::min(step, table.rows - first);
     result.slices.push_back(

@@ -46,7 +46,11 @@ class Buffer {
   std::size_t bytes_;
 };
 
-// Part of a buffer. Offsets of views that kernels bind are multiples of 256.
+// Offsets of views that kernels bind are multiples of this: no device known here asks for more
+// (OpenCL sub-buffers on NVIDIA GPUs; Vulkan allows devices at most 256).
+inline constexpr std::size_t kViewAlignment = 512;
+
+// Part of a buffer.
 struct View {
   Buffer* buffer = nullptr;
   std::size_t offset = 0;

@@ -219,35 +219,67 @@ struct Sharpness {
 // scores overflow an exponential that does not subtract the maximum.
 constexpr Sharpness kSharpness[] = {{"uniform", 2}, {"sharp", 30}, {"flat", 0}, {"all_max", 1000}};
 
-Launch attention_launch(Packing packing, std::uint64_t seed, const Sizes& s, const Window& w,
-                        const Sharpness& sharpness) {
-  const AttentionParams p{w.m, s.heads, s.kv_heads, s.head_dim, w.position + w.m + kSpare};
+// Everything that attention reads.
+struct AttentionCase {
+  AttentionParams params;
+  std::uint32_t position;
+  const char* distribution;
+  std::vector<float> q;  // [m, heads * head_dim]
+  CacheRows keys;
+  CacheRows values;
+};
+
+AttentionCase make_attention(Packing packing, std::uint64_t seed, const Sizes& s, const Window& w,
+                             const Sharpness& sharpness) {
+  AttentionCase c{{w.m, s.heads, s.kv_heads, s.head_dim, w.position + w.m + kSpare},
+                  w.position,
+                  sharpness.name,
+                  {},
+                  {},
+                  {}};
   Random random(mix(seed) ^ mix(w.position) ^ fnv1a(sharpness.name) ^ s.heads);
   const std::uint32_t positions = w.position + w.m;
   const std::size_t row = std::size_t{s.kv_heads} * s.head_dim;
   // A dot product of d uniform numbers in [-a, a] has deviation a^2 sqrt(d) / 3.
   const double size = std::sqrt(3 * sharpness.scale);
-  const auto keys =
-      make_cache(packing, p, positions, uniform_values(random, positions * row, size));
-  const auto values = make_cache(packing, p, positions, uniform_values(random, positions * row, 4));
-  const std::size_t q_width = std::size_t{s.heads} * s.head_dim;
-  std::vector<float> q;
+  const auto rows = [&](double a) { return uniform_values(random, positions * row, a); };
+  c.keys = make_cache(packing, c.params, positions, rows(size));
+  c.values = make_cache(packing, c.params, positions, rows(4));
+  c.q = uniform_values(random, std::size_t{w.m} * s.heads * s.head_dim, size);
+  return c;
+}
+
+// Token t of a batch alone; later positions stay in the cache and must not be seen.
+AttentionCase single(const AttentionCase& batch, std::uint32_t t) {
+  AttentionCase one = batch;
+  const std::size_t width = batch.q.size() / batch.params.m;
+  one.params.m = 1;
+  one.position += t;
+  const auto q = batch.q.begin() + static_cast<std::ptrdiff_t>(t * width);
+  one.q.assign(q, q + static_cast<std::ptrdiff_t>(width));
+  return one;
+}
+
+Launch attention_launch(const AttentionCase& c, std::uint64_t seed) {
+  const AttentionParams& p = c.params;
+  const std::size_t q_width = std::size_t{p.heads} * p.head_dim;
   std::vector<float> qkv;  // k and v in it are NaN: attention reads the cache
-  for (std::uint32_t t = 0; t < w.m; ++t) {
-    const std::vector<float> heads = uniform_values(random, q_width, size);
-    q.insert(q.end(), heads.begin(), heads.end());
-    qkv.insert(qkv.end(), heads.begin(), heads.end());
-    qkv.resize(qkv.size() + 2 * row, std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t t = 0; t < p.m; ++t) {
+    const auto q = c.q.begin() + static_cast<std::ptrdiff_t>(t * q_width);
+    qkv.insert(qkv.end(), q, q + static_cast<std::ptrdiff_t>(q_width));
+    qkv.resize(qkv.size() + 2 * std::size_t{p.kv_heads} * p.head_dim,
+               std::numeric_limits<float>::quiet_NaN());
   }
-  Launch launch = start_launch(p, w.position, seed, sharpness.name);
-  launch.digest = digest(std::as_bytes(std::span(q)), digest(keys.bytes, digest(values.bytes)));
-  launch.tokens = w.m;
+  Launch launch = start_launch(p, c.position, seed, c.distribution);
+  launch.digest =
+      digest(std::as_bytes(std::span(c.q)), digest(c.keys.bytes, digest(c.values.bytes)));
+  launch.tokens = p.m;
   launch.buffers = {to_bytes(qkv),
-                    to_bytes(std::vector<std::uint32_t>{w.position, w.m}),
-                    keys.bytes,
-                    values.bytes,
+                    to_bytes(std::vector<std::uint32_t>{c.position, p.m}),
+                    c.keys.bytes,
+                    c.values.bytes,
                     {}};
-  launch.judge = [want = reference::attention(q, keys.values, values.values, p, w.position),
+  launch.judge = [want = reference::attention(c.q, c.keys.values, c.values.values, p, c.position),
                   q_width](After after) {
     return compare_bounded(want.value, want.bound, 1, view_as<float>(after[4]), q_width, q_width);
   };
@@ -267,10 +299,18 @@ std::vector<Launch> rope_battery(const KernelVariant& variant, std::uint64_t see
 
 std::vector<Launch> attention_battery(const KernelVariant& variant, std::uint64_t seed) {
   std::vector<Launch> launches;
-  for (std::size_t i = 0; i < std::size(kWindows); ++i) {
+  std::size_t next = 0;
+  for (const Window& window : kWindows) {
     for (const Sharpness& sharpness : kSharpness) {
-      const Sizes& sizes = kSizes[launches.size() % std::size(kSizes)];
-      launches.push_back(attention_launch(variant.packing, seed, sizes, kWindows[i], sharpness));
+      const Sizes& sizes = kSizes[next++ % std::size(kSizes)];
+      const AttentionCase batch = make_attention(variant.packing, seed, sizes, window, sharpness);
+      const std::size_t index = launches.size();
+      launches.push_back(attention_launch(batch, seed));
+      if (window.m == 1) continue;
+      for (const std::uint32_t t : {0u, window.m - 1}) {
+        launches.push_back(attention_launch(single(batch, t), seed));
+        launches.back().row_of = RowOf{index, t};
+      }
     }
   }
   return launches;

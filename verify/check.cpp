@@ -84,8 +84,12 @@ void add_failure(Verdict& verdict, Status status, const std::string& code,
 }
 
 Verdict check_battery(Device& device, const KernelVariant& variant, std::uint64_t seed) {
+  return check_launches(device, variant, battery(variant, seed));
+}
+
+Verdict check_launches(Device& device, const KernelVariant& variant,
+                       std::span<const Launch> launches) {
   const std::unique_ptr<Kernel> kernel = device.prepare(variant);
-  const std::vector<Launch> launches = battery(variant, seed);
   std::vector<Outcome> outcomes = run_launches(device, *kernel, launches);
   compare_singles(launches, outcomes);
   Verdict verdict = start_verdict(variant.op);

@@ -21,6 +21,11 @@ using nlohmann::json;
 constexpr double kMargin = 0.6;  // the criteria of the goldens' README
 constexpr double kMeanNll = 0.02;
 constexpr int kPartedTexts = 2;
+// <|end_of_text|> and <|eot_id|> of the demo model: its bf16 master has no generation_config.json
+// that would tell.
+const std::vector<std::uint32_t> kDemoStops = {2033, 2034};
+// Without a cache every token costs the whole text: long texts would be quadratic.
+constexpr std::size_t kLongestRecomputed = 100;
 
 json load_goldens(const std::string& name) {
   std::ifstream file(std::string(ROTOR_SOURCE_DIR) + "/verify/goldens/" + name);
@@ -89,7 +94,9 @@ TEST_P(DemoGoldens, ScoresAgree) {
   double worst_nll = 0;
   for (const auto& [name, golden] : goldens.items()) {
     const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
-    if (GetParam().recompute == Recompute::EveryToken && ids.size() > 100) continue;  // quadratic
+    if (GetParam().recompute == Recompute::EveryToken && ids.size() > kLongestRecomputed) {
+      continue;
+    }
     KvCache cache(session_->device(), session_->config(), Packing::F32,
                   static_cast<std::uint32_t>(ids.size()));
     const Scores scores =
@@ -127,18 +134,19 @@ TEST_P(DemoGoldens, GreedyTextsAgree) {
   for (const auto& [name, golden] : goldens.items()) {
     if (!golden.contains("greedy")) continue;
     const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
+    if (GetParam().recompute == Recompute::EveryToken && ids.size() > kLongestRecomputed) {
+      continue;
+    }
     auto expected = golden["greedy"].get<std::vector<std::uint32_t>>();
     std::erase_if(expected, [&](std::uint32_t id) {
-      const auto& stops = session_->config().stop_tokens;
-      return std::find(stops.begin(), stops.end(), id) != stops.end();
+      return std::find(kDemoStops.begin(), kDemoStops.end(), id) != kDemoStops.end();
     });
     KvCache cache(session_->device(), session_->config(), Packing::F32,
                   std::min<std::uint32_t>(static_cast<std::uint32_t>(ids.size()) + 64,
                                           session_->config().max_positions));
     Sampler sampler({.temperature = 0});
-    const GenerateOptions options{.max_tokens = 64,
-                                  .stop_tokens = session_->config().stop_tokens,
-                                  .recompute = GetParam().recompute};
+    const GenerateOptions options{
+        .max_tokens = 64, .stop_tokens = kDemoStops, .recompute = GetParam().recompute};
     const GenerateResult result = generate(session_->transformer(), cache, sampler, {}, ids,
                                            options, [](std::uint32_t) { return true; });
     const auto at = parting(result.tokens, expected);

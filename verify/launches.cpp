@@ -8,9 +8,8 @@
 namespace rotor {
 namespace {
 
-constexpr std::size_t kAlignment = 256;        // of views (runtime/device.h)
-constexpr std::size_t kGuard = 256;            // at least, on both sides of every buffer
-constexpr std::size_t kArenaBytes = 8u << 20;  // launches that share one upload and one download
+constexpr std::size_t kGuard = kViewAlignment;  // at least, on both sides of every buffer
+constexpr std::size_t kArenaBytes = 8u << 20;   // launches that share one upload and one download
 constexpr unsigned kRuns = 2;
 // Poison 0 is NaN as f32 and in both halves as f16; poison 1 has no byte in common with it, so no
 // output can look like both.
@@ -22,14 +21,14 @@ constexpr std::byte kGuardByte{0xFF};
 constexpr std::byte kCodeGuard{0x7F};
 
 std::size_t aligned(std::size_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (bytes + kViewAlignment - 1) / kViewAlignment * kViewAlignment;
 }
 
 std::string quoted(std::string_view name) {
   return std::string(1, '\'').append(name).append("'");
 }
 
-// One launch laid out: inputs once, whatever is written once per run.
+// One launch laid out, every run with buffers of its own: what a run does to its inputs shows.
 struct Layout {
   const Launch* launch = nullptr;
   std::vector<Range> places[kRuns];
@@ -89,9 +88,7 @@ Range Arena::place(const Launch& launch, std::size_t index, unsigned run) {
 void Arena::add(const Launch& launch) {
   Layout layout{.launch = &launch, .begin = image_.size()};
   for (std::size_t i = 0; i < specs().size(); ++i) {
-    layout.places[0].push_back(place(launch, i, 0));
-    layout.places[1].push_back(is_written(specs()[i]) ? place(launch, i, 1)
-                                                      : layout.places[0].back());
+    for (unsigned run = 0; run < kRuns; ++run) layout.places[run].push_back(place(launch, i, run));
   }
   layout.end = image_.size();
   layouts_.push_back(std::move(layout));
@@ -140,7 +137,7 @@ void Arena::check_untouched(const Layout& layout, Outcome& outcome) const {
   std::size_t cursor = layout.begin;
   for (std::size_t i = 0; i < specs().size(); ++i) {
     const BufferSpec& spec = specs()[i];
-    for (unsigned run = 0; run < (is_written(spec) ? kRuns : 1); ++run) {
+    for (unsigned run = 0; run < kRuns; ++run) {
       const Range& place = layout.places[run][i];
       const std::string name = quoted(spec.name);
       std::size_t changed = first_change(image_, after_, cursor, place.offset);

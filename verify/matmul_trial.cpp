@@ -12,7 +12,7 @@
 namespace rotor {
 namespace {
 
-constexpr std::size_t kGuard = 256;  // on both sides of an output; a multiple of the view alignment
+constexpr std::size_t kGuard = kViewAlignment;  // on both sides of an output
 constexpr std::byte kGuardByte{0xFF};
 
 // One input of a trial: activations and what should come of them.

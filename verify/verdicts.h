@@ -1,11 +1,12 @@
 // How the findings of many launches become one verdict.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "core/result.h"
 #include "kernels/ops.h"
-#include "verify/compare.h"
+#include "verify/launches.h"
 
 namespace rotor {
 
@@ -19,5 +20,9 @@ void add_comparison(Verdict& verdict, const Comparison& comparison);
 // differing runs, before wrong values, before doubts.
 void add_failure(Verdict& verdict, Status status, const std::string& code,
                  const std::string& message);
+
+// Runs launches and judges them: check_battery on launches that are there already.
+Verdict check_launches(Device& device, const KernelVariant& variant,
+                       std::span<const Launch> launches);
 
 }  // namespace rotor

@@ -32,13 +32,16 @@ Verdict check_battery(Device& device, const KernelVariant& variant, std::uint64_
 // One matmul variant on one shape and batch: its buffers filled with checked data, ready to be timed.
 class MatmulTrial {
  public:
-  // Weights are copied into `rotate_buffers` buffers, with an output each. `threads` of the host
-  // compute the reference. Throws UnsupportedError and DeviceError.
+  // Weights are copied into `rotate_buffers` buffers, with an output each. The reference is computed
+  // by all cores of the host. Throws UnsupportedError and DeviceError. `references` must outlive the
+  // trial.
   MatmulTrial(Device& device, const KernelVariant& variant, const Case& spec,
               std::uint32_t rotate_buffers, ReferenceCache& references);
   ~MatmulTrial();
 
-  // Poisons outputs, launches and compares, twice; leaves the buffers ready for timing.
+  // Poisons outputs, launches and compares, twice, for the composite (a token of every kind, in as
+  // many launches as a small batch needs) and for the data that is timed: llm_like, what a model
+  // sees. Leaves that in the buffers and poison in the outputs. Every output is compared.
   Verdict check();
   // Enqueues launch number `i`; it uses weight and output buffer i modulo rotate_buffers.
   void dispatch(std::uint64_t i);
@@ -61,10 +64,11 @@ class MatmulTrial {
 struct SelfTest {
   std::uint32_t mutants = 0;
   std::uint32_t caught = 0;
-  std::vector<std::string> missed;
+  std::vector<std::string> missed;  // also names the kernel without a bug, should it fail
 };
 
-// Runs the 20 kernel mutants through the battery and the composite fill.
+// Puts the 20 wrong kernels of A.2, and four that misuse memory or chance, through check_battery and
+// MatmulTrial. A mutant counts as caught when both find it, with the status that fits.
 SelfTest run_kernel_self_test(Device& cpu, std::uint64_t seed);
 
 }  // namespace rotor

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Everything that must pass before a merge, in one command: set-up, builds, all tests, layer and
+# format checks. Takes about half an hour on 2 cores; no GPU is needed.
+#   scripts/test.sh            all stages
+#   scripts/test.sh unit lint  these stages only
+# Tests that need data which is too large for the repository take the folder from ROTOR_TESTDATA;
+# unset, they are listed as not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stages=(lint unit bench sanitize fuzz arm)
+[ $# -gt 0 ] && stages=("$@")
+fuzz_seconds=${ROTOR_FUZZ_SECONDS:-60}
+passed=0
+
+stage_lint() {
+  python3 scripts/check_layers.py
+  scripts/format.sh --check
+}
+
+# All unit tests, with warnings as errors.
+stage_unit() {
+  cmake --preset ci >/dev/null
+  cmake --build build/ci
+  ctest --test-dir build/ci --output-on-failure --timeout 900
+}
+
+# The programs as a user runs them: verification of every row, mutants, a report and its schema.
+stage_bench() {
+  cmake --preset ci >/dev/null
+  cmake --build build/ci --target rotor rotor-bench
+  build/ci/rotor-bench --self-test
+  mkdir -p out
+  build/ci/rotor-bench --suite all --budget 3m --out out/ci-report.json >/dev/null
+  python3 scripts/validate_report.py out/ci-report.json
+  python3 scripts/fetch_model_test.py
+}
+
+# Address and undefined-behaviour sanitizers over everything but the models of full size.
+stage_sanitize() {
+  cmake --preset dev >/dev/null
+  cmake --build build/dev
+  ctest --test-dir build/dev --output-on-failure --timeout 1200 -E '2b4t|Goldens.*(no_cache|baseline)'
+}
+
+stage_fuzz() {
+  cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-14 \
+    -DROTOR_FUZZ=ON -DROTOR_SANITIZE=address,undefined -DROTOR_TESTS=OFF -DROTOR_BENCH=OFF >/dev/null
+  cmake --build build/fuzz
+  for target in build/fuzz/*_fuzz; do
+    local name
+    name=$(basename "$target")
+    mkdir -p "build/fuzz/corpus/$name"
+    echo "fuzz: $name for $fuzz_seconds s"
+    "$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=4096 -verbosity=0 \
+      -print_final_stats=1 "build/fuzz/corpus/$name" 2>&1 | grep -E 'ERROR|SUMMARY|executed_units' || true
+    test "${PIPESTATUS[0]}" -eq 0
+  done
+}
+
+# The NEON kernels, cross-compiled, under user-mode emulation.
+stage_arm() { scripts/test_arm.sh; }
+
+scripts/setup.sh --test
+for stage in "${stages[@]}"; do
+  start=$SECONDS
+  echo "== $stage"
+  "stage_$stage"
+  passed=$((passed + 1))
+  echo "== $stage passed in $((SECONDS - start)) s"
+done
+if [ -z "${ROTOR_TESTDATA:-}" ]; then
+  echo "ROTOR_TESTDATA is not set: tests of the bf16 master and the Llama-3 tokenizer were not run"
+fi
+echo "$passed passed, 0 failed"
