@@ -23,7 +23,8 @@ std::size_t padded_rows(std::uint32_t n) {
 void row_codes(std::span<const std::int8_t> trits, std::span<std::uint8_t> codes) {
   std::transform(trits.begin(), trits.end(), codes.begin(),
                  [](std::int8_t t) { return static_cast<std::uint8_t>(t + 1); });
-  std::fill(codes.begin() + static_cast<std::ptrdiff_t>(trits.size()), codes.end(), std::uint8_t{1});
+  std::fill(codes.begin() + static_cast<std::ptrdiff_t>(trits.size()), codes.end(),
+            std::uint8_t{1});
 }
 
 // Sixteen codes into one word: bits 8b + 2j hold the code of column 4j + b.
@@ -49,11 +50,16 @@ std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, st
   const std::size_t group = row / kRowGroup;
   const std::size_t lane = row % kRowGroup;
   switch (packing) {
-    case Packing::Bits2: return (row * (stride / 16) + piece) * 4;
-    case Packing::Bits2x16: return ((group * (stride / 16) + piece) * kRowGroup + lane) * 4;
-    case Packing::Int8: return row * stride + piece * 4;
-    case Packing::Int8x16: return ((group * (stride / 4) + piece) * kRowGroup + lane) * 4;
-    default: throw UsageError("packing " + std::string(packing_name(packing)) + " is not ternary");
+    case Packing::Bits2:
+      return (row * (stride / 16) + piece) * 4;
+    case Packing::Bits2x16:
+      return ((group * (stride / 16) + piece) * kRowGroup + lane) * 4;
+    case Packing::Int8:
+      return row * stride + piece * 4;
+    case Packing::Int8x16:
+      return ((group * (stride / 4) + piece) * kRowGroup + lane) * 4;
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " is not ternary");
   }
 }
 
@@ -74,21 +80,32 @@ std::byte row_code(float v) {
   return static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(v)));
 }
 
-bool is_bits2(Packing packing) { return packing == Packing::Bits2 || packing == Packing::Bits2x16; }
+bool is_bits2(Packing packing) {
+  return packing == Packing::Bits2 || packing == Packing::Bits2x16;
+}
 
 }  // namespace
 
 std::string_view packing_name(Packing packing) {
   switch (packing) {
-    case Packing::None: return "none";
-    case Packing::Bits2: return "bits2";
-    case Packing::Bits2x16: return "bits2x16";
-    case Packing::Int8: return "int8";
-    case Packing::Int8x16: return "int8x16";
-    case Packing::F32: return "f32";
-    case Packing::F16: return "f16";
-    case Packing::Bf16: return "bf16";
-    case Packing::Int8Row: return "int8row";
+    case Packing::None:
+      return "none";
+    case Packing::Bits2:
+      return "bits2";
+    case Packing::Bits2x16:
+      return "bits2x16";
+    case Packing::Int8:
+      return "int8";
+    case Packing::Int8x16:
+      return "int8x16";
+    case Packing::F32:
+      return "f32";
+    case Packing::F16:
+      return "f16";
+    case Packing::Bf16:
+      return "bf16";
+    case Packing::Int8Row:
+      return "int8row";
   }
   return "?";
 }
@@ -103,6 +120,11 @@ std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k) {
 }
 
 void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out) {
+  if (matrix.k() > kMaxColumns) {
+    throw FormatError("ternary matrix: " + std::to_string(matrix.k()) +
+                      " columns are too many; kernels are exact up to " +
+                      std::to_string(kMaxColumns));
+  }
   const std::size_t stride = activation_stride(matrix.k());
   std::vector<std::uint8_t> codes(stride);
   for (std::size_t row = 0; row < padded_rows(matrix.n()); ++row) {
@@ -120,7 +142,8 @@ void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out
       for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c - 1);
     }
     for (std::size_t piece = 0; piece < stride / 4; ++piece) {
-      std::memcpy(out.data() + piece_offset(packing, row, piece, stride), codes.data() + 4 * piece, 4);
+      std::memcpy(out.data() + piece_offset(packing, row, piece, stride), codes.data() + 4 * piece,
+                  4);
     }
   }
 }
@@ -145,7 +168,8 @@ std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t 
       }
     } else {
       for (std::size_t piece = 0; piece < stride / 4; ++piece) {
-        std::memcpy(codes.data() + 4 * piece, bytes.data() + piece_offset(packing, row, piece, stride), 4);
+        std::memcpy(codes.data() + 4 * piece,
+                    bytes.data() + piece_offset(packing, row, piece, stride), 4);
       }
       if (packing == Packing::Int8) {
         for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c + 1);
@@ -164,18 +188,24 @@ std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t 
 
 std::size_t row_bytes(Packing packing, std::uint32_t k) {
   switch (packing) {
-    case Packing::F32: return std::size_t{k} * 4;
+    case Packing::F32:
+      return std::size_t{k} * 4;
     case Packing::F16:
-    case Packing::Bf16: return std::size_t{k} * 2;
-    case Packing::Int8Row: return (std::size_t{k} + 3) / 4 * 4 + 4;
-    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+    case Packing::Bf16:
+      return std::size_t{k} * 2;
+    case Packing::Int8Row:
+      return (std::size_t{k} + 3) / 4 * 4 + 4;
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
 }
 
 void encode_row(Packing packing, std::span<const float> values, std::span<std::byte> out) {
   const std::size_t k = values.size();
   switch (packing) {
-    case Packing::F32: std::memcpy(out.data(), values.data(), k * 4); return;
+    case Packing::F32:
+      std::memcpy(out.data(), values.data(), k * 4);
+      return;
     case Packing::F16:
     case Packing::Bf16:
       for (std::size_t j = 0; j < k; ++j) {
@@ -193,14 +223,17 @@ void encode_row(Packing packing, std::span<const float> values, std::span<std::b
       std::memcpy(out.data() + out.size() - 4, &scale, sizeof scale);
       return;
     }
-    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
 }
 
 void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<float> out) {
   const std::size_t k = out.size();
   switch (packing) {
-    case Packing::F32: std::memcpy(out.data(), bytes.data(), k * 4); return;
+    case Packing::F32:
+      std::memcpy(out.data(), bytes.data(), k * 4);
+      return;
     case Packing::F16:
     case Packing::Bf16:
       for (std::size_t j = 0; j < k; ++j) {
@@ -217,7 +250,8 @@ void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<flo
       }
       return;
     }
-    default: throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
+    default:
+      throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
 }
 

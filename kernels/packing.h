@@ -38,7 +38,12 @@ std::string_view packing_name(Packing packing);  // "bits2x16"
 // True for the packings of ternary matrices.
 bool is_ternary(Packing packing);
 
-// Ternary weights. Bytes of an n x k matrix; pack writes exactly these many.
+// Columns up to which every kernel's sums are exact in int32. The tightest sum codes that lie in the
+// upper bits of a byte, 64 times too large, in every fourth column: 64 * 2 * 128 / 4 * 2^18 = 2^30.
+inline constexpr std::uint32_t kMaxColumns = 1u << 18;
+
+// Ternary weights. Bytes of an n x k matrix; pack writes exactly these many, and throws FormatError
+// if k is above kMaxColumns.
 std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k);
 void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out);
 std::vector<std::byte> pack(const TernaryMatrix& matrix, Packing packing);
