@@ -1,0 +1,61 @@
+#include "verify/kv_ab.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "verify/kv_runner.h"
+
+namespace rotor {
+
+std::vector<KvResult> run_kv_ab(Device& device, const Checkpoint& checkpoint,
+                                const KvAbOptions& options) {
+  KernelSet kernels(device);
+  // A few positions more than the text are needed behind it.
+  const std::uint32_t room = checkpoint.config().max_positions;
+  if (room < 72) throw UsageError("the KV test needs a model of at least 72 positions");
+  KvRunner runner(kernels, checkpoint, options.model, options.seed,
+                  std::min(options.positions, room - 8));
+  std::vector<KvResult> results;
+  const auto add = [&](KvResult result) {
+    options.on_result(result);
+    results.push_back(std::move(result));
+  };
+  for (const KvVariant& variant : kv_variants(runner.positions())) {
+    if (!options.go_on()) break;
+    // Rows of another format are not the same bits, and logits move with every flipped code.
+    const bool same_format = variant.format == variant.against;
+    if (same_format) add(runner.bitwise(variant));
+    for (KvResult& result : runner.lockstep(variant)) add(std::move(result));
+    if (same_format) add(runner.end_to_end(variant));
+  }
+  return results;
+}
+
+KvTimingTrial::KvTimingTrial(Device& device, Transformer& transformer, Packing format,
+                             std::uint32_t max_position, std::uint64_t seed)
+    : transformer_(transformer),
+      cache_(device, transformer.config(), format, max_position + 1),
+      scratch_(device, transformer.config(), format, max_position + 1),
+      tokens_(max_position + 1) {
+  Random random(mix(seed));
+  for (std::uint32_t& token : tokens_) token = random.below(transformer.config().vocab);
+}
+
+void KvTimingTrial::prepare(std::uint32_t position) {
+  cache_.truncate(0);
+  position_ = position;
+  if (position > 0) transformer_.forward(std::span(tokens_).first(position), cache_);
+}
+
+std::span<const float> KvTimingTrial::with_cache() {
+  cache_.truncate(position_);
+  return transformer_.forward(std::span(tokens_).subspan(position_, 1), cache_);
+}
+
+std::span<const float> KvTimingTrial::without_cache() {
+  scratch_.truncate(0);
+  return transformer_.forward(std::span(tokens_).first(position_ + 1), scratch_);
+}
+
+}  // namespace rotor

@@ -1,0 +1,309 @@
+// The modes of the comparison: what each looks at, and when it fails.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/error.h"
+#include "core/stats.h"
+#include "verify/kv_recorder.h"
+#include "verify/reference.h"
+
+namespace rotor {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// D.1: reordered f32 sums reach 1.8e-6 of the largest output, the mildest bug 6.5e-2; f16 rows
+// 1.1e-3.
+constexpr double kLockstepLimit = 1e-5;
+constexpr double kLockstepLimitF16 = 5e-3;
+
+void fail(KvResult& result, const char* code, const std::string& message) {
+  if (result.status != Status::Pass) return;  // the first finding is the one to tell
+  result.status = Status::FailVerify;
+  result.reason_code = code;
+  result.message = message;
+}
+
+// |a - b|, infinite if one of them is NaN.
+double difference(double a, double b) {
+  const double d = std::fabs(a - b);
+  return std::isnan(d) ? kInfinity : d;
+}
+
+// Numbers in reports are finite.
+std::optional<double> finite(double value) {
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+struct LogitRow {
+  std::uint32_t argmax = 0;
+  double margin = 0;     // best minus second best
+  double deviation = 0;  // of the row
+};
+
+LogitRow describe(std::span<const float> logits) {
+  LogitRow row;
+  row.argmax =
+      static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  double sum = 0;
+  double squares = 0;
+  double second = -kInfinity;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    sum += logits[i];
+    squares += double{logits[i]} * logits[i];
+    if (i != row.argmax) second = std::max(second, double{logits[i]});
+  }
+  const double count = static_cast<double>(logits.size());
+  row.margin = logits[row.argmax] - second;
+  row.deviation = std::sqrt(std::max(0.0, squares / count - sum / count * (sum / count)));
+  return row;
+}
+
+}  // namespace
+
+KvResult KvRunner::start(const char* mode, const KvVariant& variant) const {
+  KvResult result;
+  result.id = std::string("kv/").append(mode).append("/").append(variant.name).append("/");
+  result.id += model_;
+  result.device = device_.info().id;
+  result.mode = mode;
+  result.variant = variant.name;
+  result.status = Status::Pass;
+  result.positions = variant.positions;
+  return result;
+}
+
+namespace {
+
+bool is_poison(std::byte b) {
+  return b == std::byte{0xFF};
+}
+
+// Rows of one format have equal bits; f16 rows are within a unit in the last place of f32 rows.
+bool rows_agree(Packing want_format, std::span<const std::byte> want, Packing got_format,
+                std::span<const std::byte> got, std::uint32_t head_dim) {
+  if (want_format == got_format) return std::memcmp(want.data(), got.data(), want.size()) == 0;
+  const std::vector<float> a = reference::decode_row(want_format, head_dim, want);
+  const std::vector<float> b = reference::decode_row(got_format, head_dim, got);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!(difference(a[i], b[i]) <= 0x1p-10 * std::fabs(a[i]) + 0x1p-24)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+// Every row (layer, keys or values, position, kv head), and those behind the text, which are poison.
+void KvRunner::compare_rows(const KvVariant& variant, const KvCache& cache, KvResult& result) {
+  const Rows& want = reference(variant.against).rows;
+  const Rows got = read_rows(cache);
+  const std::size_t want_bytes = row_bytes(variant.against, config_.head_dim);
+  const std::size_t got_bytes = row_bytes(variant.format, config_.head_dim);
+  std::uint64_t unequal = 0;
+  for (std::size_t half = 0; half < got.size(); ++half) {
+    for (std::size_t row = 0; row < got[half].size() / got_bytes; ++row) {
+      const auto found = std::span(got[half]).subspan(row * got_bytes, got_bytes);
+      const std::size_t position = row / config_.kv_heads;
+      const bool right =
+          position < variant.positions
+              ? rows_agree(variant.against,
+                           std::span(want[half]).subspan(row * want_bytes, want_bytes),
+                           variant.format, found, config_.head_dim)
+              : std::all_of(found.begin(), found.end(), is_poison);
+      if (right) continue;
+      ++unequal;
+      fail(result, "rows_unequal",
+           "layer " + std::to_string(half / 2) + (half % 2 == 0 ? " keys" : " values") +
+               ", position " + std::to_string(position) + ", kv head " +
+               std::to_string(row % config_.kv_heads));
+    }
+  }
+  result.kv_rows_unequal = unequal;
+}
+
+bool KvRunner::schedule_is_fixed(Packing format) {
+  const auto same = [&](Op op, Packing packing) {
+    return kernels_.get(op, packing, 1).variant().name ==
+           kernels_.get(op, packing, positions()).variant().name;
+  };
+  // Ternary products are exact in any order; embedding and rotation have none.
+  return same(Op::NormQuant, Packing::None) && same(Op::AddNormQuant, Packing::None) &&
+         same(Op::Relu2NormQuant, Packing::None) && same(Op::AddNorm, Packing::None) &&
+         same(Op::Attention, format) && same(Op::Head, head_packing_);
+}
+
+// One position too many must be an error that changes nothing.
+void KvRunner::try_to_overfill(KvCache& cache, KvResult& result) {
+  const auto refused = [&](const auto& pass) {
+    try {
+      pass();
+    } catch (const UsageError&) {
+      return cache.length() == cache.capacity();
+    }
+    return false;
+  };
+  const auto token = std::span(junk_).first(1);
+  if (!refused([&] { transformer_.forward(token, cache); }) ||
+      !refused([&] { transformer_.forward_all(token, cache); })) {
+    fail(result, "capacity_not_enforced", "a full cache took another position");
+  }
+}
+
+KvResult KvRunner::bitwise(const KvVariant& variant) {
+  KvResult result = start("bitwise", variant);
+  if (!schedule_is_fixed(variant.format)) {
+    result.status = Status::Skipped;
+    result.reason_code = "schedule_varies";
+    result.message = "other kernels serve one token than many, so sums are ordered otherwise";
+    return result;
+  }
+  const Reference& want = reference(variant.against);
+  KvCache cache = make_cache(variant);
+  Trace got = empty_trace();
+  follow(variant, cache, nullptr, got);
+  compare_logits(want.trace, got, result);
+  result.tolerance = {{"logit_max_rel", 0}};
+  const std::size_t bytes = std::size_t{variant.positions} * config_.vocab * sizeof(float);
+  if (std::memcmp(want.trace.logits.data(), got.logits.data(), bytes) != 0) {
+    fail(result, "logits_differ", "logits are not the same bits");
+  }
+  if (variant.full) try_to_overfill(cache, result);
+  compare_rows(variant, cache, result);
+  return result;
+}
+
+std::vector<KvResult> KvRunner::lockstep(const KvVariant& variant, const KvDisturbance& disturb) {
+  const Reference& want = reference(variant.against);
+  KvCache cache = make_cache(variant);
+  Trace got = empty_trace();
+  Recorder recorder(device_, config_, got, &want.trace, disturb);
+  follow(variant, cache, &recorder, got);
+  KvResult result = start("lockstep", variant);
+  const double limit = variant.format == variant.against ? kLockstepLimit : kLockstepLimitF16;
+  result.tolerance = {{"attn_max_rel", limit}};
+  double worst = 0;
+  for (std::size_t layer = 0; layer < config_.layers; ++layer) {
+    const std::size_t size = std::size_t{variant.positions} * config_.q_rows();
+    const auto a = std::span(want.trace.attention[layer]).first(size);
+    const auto b = std::span(got.attention[layer]).first(size);
+    double largest = 0;
+    for (const float v : a) largest = std::max(largest, double{std::fabs(v)});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double relative = difference(a[i], b[i]) / largest;
+      worst = std::max(worst, relative);
+      if (relative <= limit) continue;
+      fail(result, "attention_differs",
+           "layer " + std::to_string(layer) + ", position " + std::to_string(i / config_.q_rows()) +
+               ", head " + std::to_string(i % config_.q_rows() / config_.head_dim) +
+               (std::isfinite(relative) ? "" : ": NaN"));
+    }
+  }
+  result.attn_max_rel = finite(worst);
+  KvResult rows = start("cache_rows", variant);
+  rows.tolerance = {{"ulp", variant.format == variant.against ? 0 : 1}};
+  compare_rows(variant, cache, rows);
+  return {result, rows};
+}
+
+// Per position the largest difference in units of the logits' deviation; tokens, and the widest
+// margin among those that differ.
+KvRunner::LogitComparison KvRunner::compare_logits(const Trace& want, const Trace& got,
+                                                   KvResult& result) const {
+  LogitComparison found;
+  result.tokens_equal = 0;
+  for (std::uint32_t position = 0; position < result.positions; ++position) {
+    const std::size_t first = std::size_t{position} * config_.vocab;
+    const auto a = std::span(want.logits).subspan(first, config_.vocab);
+    const auto b = std::span(got.logits).subspan(first, config_.vocab);
+    const LogitRow row = describe(a);
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, difference(a[i], b[i]));
+    found.differences.push_back(largest / row.deviation);
+    if (describe(b).argmax == row.argmax) {
+      ++*result.tokens_equal;
+      continue;
+    }
+    if (!result.first_divergence) result.first_divergence = position;
+    found.wrong_margin = std::max(found.wrong_margin, row.margin / row.deviation);
+  }
+  result.logit_median_rel = finite(median(found.differences));
+  result.logit_max_rel =
+      finite(*std::max_element(found.differences.begin(), found.differences.end()));
+  return found;
+}
+
+// The last logits of passes over the first tokens only: other sizes of batch, no cache.
+const KvRunner::Control& KvRunner::control(Packing format) {
+  const auto found = controls_.find(format);
+  if (found != controls_.end()) return found->second;
+  std::vector<double> differences;
+  for (std::uint32_t part = 1; part <= 8; ++part) {
+    const std::uint32_t count = std::max(1u, positions() * part / 9);
+    KvCache cache(device_, config_, format, count);
+    const auto got = transformer_.forward_all(std::span(tokens_).first(count), cache)
+                         .subspan(std::size_t{count - 1} * config_.vocab);
+    const auto want = std::span(reference(format).trace.logits)
+                          .subspan(std::size_t{count - 1} * config_.vocab, config_.vocab);
+    double largest = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      largest = std::max(largest, difference(want[i], got[i]));
+    }
+    differences.push_back(largest / describe(want).deviation);
+  }
+  const Control control{median(differences),
+                        *std::max_element(differences.begin(), differences.end())};
+  return controls_.emplace(format, control).first->second;
+}
+
+// D.1: a token may differ where the margin is within twice the control's noise; the median
+// difference must be of the control's size.
+KvResult KvRunner::end_to_end(const KvVariant& variant) {
+  KvResult result = start("end_to_end", variant);
+  const Control& noise = control(variant.against);
+  const Reference& want = reference(variant.against);
+  KvCache cache = make_cache(variant);
+  Trace got = empty_trace();
+  const KvDisturbance nobody;
+  Recorder recorder(device_, config_, got, nullptr, nobody);
+  follow(variant, cache, &recorder, got);
+  const LogitComparison found = compare_logits(want.trace, got, result);
+  result.int8_flip_rate = flip_rate(want.trace, got, variant.positions);
+  const double limit = 5 * noise.median + 1e-6;
+  result.tolerance = {{"logit_median_rel", limit}, {"token_margin", 2 * noise.largest}};
+  if (median(found.differences) > limit) {
+    fail(result, "logits_differ", "the median difference is beyond that of passes without a cache");
+  }
+  if (found.wrong_margin > 2 * noise.largest) {
+    fail(result, "tokens_differ",
+         "another token at position " + std::to_string(*result.first_divergence) +
+             " or later, where the margin is " + std::to_string(found.wrong_margin) +
+             " deviations");
+  }
+  return result;
+}
+
+// Share of int8 codes that differ at the entrance of the layers.
+double KvRunner::flip_rate(const Trace& a, const Trace& b, std::uint32_t positions) const {
+  std::uint64_t flips = 0;
+  std::uint64_t codes = 0;
+  const auto positions_of = [&](const std::vector<float>& x, std::size_t layer) {
+    const auto end = x.begin() + std::ptrdiff_t{positions} * config_.hidden;
+    const reference::NormInput input{.x = std::vector<double>(x.begin(), end)};
+    return reference::quantise(input, gains_[layer], config_.norm_epsilon, positions,
+                               config_.hidden)
+        .position;
+  };
+  for (std::size_t layer = 0; layer < config_.layers; ++layer) {
+    const std::vector<double> p = positions_of(a.inputs[layer], layer);
+    const std::vector<double> q = positions_of(b.inputs[layer], layer);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      flips += std::nearbyint(p[i]) != std::nearbyint(q[i]) ? 1u : 0u;
+    }
+    codes += p.size();
+  }
+  return static_cast<double>(flips) / static_cast<double>(codes);
+}
+
+}  // namespace rotor
