@@ -164,10 +164,6 @@ std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask
   vkGetPhysicalDeviceProperties2(device, &properties.base);
   FeatureChain features(dot_known);
   vkGetPhysicalDeviceFeatures2(device, &features.base);
-  if (!features.v12.timelineSemaphore) {
-    reason = name + " has no timeline semaphores";
-    return std::nullopt;
-  }
   vkGetPhysicalDeviceMemoryProperties(device, &traits.memory);
   traits.subgroup_size = properties.subgroup.subgroupSize;
   traits.info = describe(properties, traits.timestamp_bits);
@@ -185,7 +181,7 @@ VkDevice create_vulkan_device(const VulkanTraits& traits) {
   features.v12.shaderFloat16 = on(feature::Half);
   features.v12.shaderInt8 = on(feature::Int8Storage);
   features.v12.storageBuffer8BitAccess = on(feature::Int8Storage);
-  features.v12.timelineSemaphore = VK_TRUE;
+  features.v12.timelineSemaphore = VK_TRUE;  // every driver of 1.2 must have them
   features.dot.shaderIntegerDotProduct = on(feature::IntegerDot);
 
   const float priority = 1.0f;

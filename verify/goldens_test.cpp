@@ -46,7 +46,20 @@ struct Setting {
   Features features;
   std::uint32_t chunk;
   Recompute recompute;
+  std::string device = "cpu";
 };
+
+// Backends beside the CPU that have a device on this machine.
+std::vector<Backend> gpu_backends_here() {
+  std::vector<Backend> found;
+  for (const DeviceInfo& info : list_devices({}).devices) {
+    if (info.backend == Backend::Cpu) continue;
+    if (std::find(found.begin(), found.end(), info.backend) == found.end()) {
+      found.push_back(info.backend);
+    }
+  }
+  return found;
+}
 
 std::vector<Setting> settings() {
   const std::string demo = std::string(ROTOR_SOURCE_DIR) + "/model/demo";
@@ -66,6 +79,11 @@ std::vector<Setting> settings() {
   list.push_back({"no_cache", demo, "offline", 2, all, 1024, Recompute::EveryToken});
   list.push_back({"online", master, "online", 2, all, 128, Recompute::Never});
   list.push_back({"online_no_cache", master, "online", 1, all, 1024, Recompute::EveryToken});
+  for (const Backend backend : gpu_backends_here()) {
+    const std::string name(backend_name(backend));
+    list.push_back({name, demo, "offline", 0, all, 128, Recompute::Never, name});
+    list.push_back({name + "_chunks_of_7", demo, "offline", 0, all, 7, Recompute::Never, name});
+  }
   return list;
 }
 
@@ -75,7 +93,8 @@ class DemoGoldens : public testing::TestWithParam<Setting> {
     if (GetParam().model.empty()) {
       GTEST_SKIP() << "ROTOR_TESTDATA is not set: the bf16 master of the demo model is not here";
     }
-    SessionOptions options{.model = GetParam().model, .chunk = GetParam().chunk};
+    SessionOptions options{
+        .model = GetParam().model, .device = GetParam().device, .chunk = GetParam().chunk};
     options.device_options = {.threads = GetParam().threads, .feature_mask = GetParam().features};
     session_ = std::make_unique<Session>(options);
   }
