@@ -5,9 +5,11 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build git ca-certificates
-  libbenchmark-dev libeigen3-dev libcli11-dev nlohmann-json3-dev)
+  libbenchmark-dev libeigen3-dev libcli11-dev nlohmann-json3-dev
+  libvulkan-dev libvulkan-volk-dev glslc)
 test=(libgtest-dev libgmock-dev googletest ccache python3 python3-numpy python3-jsonschema
-  clang-14 libclang-rt-14-dev clang-format-14 g++-aarch64-linux-gnu qemu-user)
+  clang-14 libclang-rt-14-dev clang-format-14 g++-aarch64-linux-gnu qemu-user
+  mesa-vulkan-drivers vulkan-validationlayers)
 
 wanted=("${build[@]}")
 [ "${1:-}" = --test ] && wanted+=("${test[@]}")

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-stages=(lint unit bench sanitize fuzz arm)
+stages=(lint unit vulkan bench sanitize fuzz arm)
 [ $# -gt 0 ] && stages=("$@")
 fuzz_seconds=${ROTOR_FUZZ_SECONDS:-60}
 passed=0
@@ -23,6 +23,13 @@ stage_unit() {
   cmake --preset ci >/dev/null
   cmake --build build/ci
   ctest --test-dir build/ci --output-on-failure --timeout 900
+}
+
+# Every Vulkan row on every software driver.
+stage_vulkan() {
+  cmake --preset ci >/dev/null
+  cmake --build build/ci --target verify_tests
+  scripts/test_vulkan.sh build/ci
 }
 
 # The programs as a user runs them: verification of every row, mutants, a report and its schema.

@@ -82,7 +82,6 @@ std::vector<Setting> settings() {
   for (const Backend backend : gpu_backends_here()) {
     const std::string name(backend_name(backend));
     list.push_back({name, demo, "offline", 0, all, 128, Recompute::Never, name});
-    list.push_back({name + "_chunks_of_7", demo, "offline", 0, all, 7, Recompute::Never, name});
   }
   return list;
 }

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Every Vulkan row on the software drivers: lavapipe with subgroups of 4, 8 and 16, SwiftShader (from
+# Debian's chromium-common, unpacked, not installed), both under the validation layers, which must be
+# silent; and a driver that computes nothing, on which every row must fail.
+#   scripts/test_vulkan.sh [build folder]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tests=${1:-build/ci}/verify_tests
+rows='--gtest_filter=*VulkanRow*'
+lavapipe=/usr/share/vulkan/icd.d/lvp_icd.x86_64.json
+drivers=$PWD/build/drivers
+chromium=$drivers/usr/lib/chromium
+mkdir -p "$drivers"
+
+# Runs the rows on one driver; shows what failed and what was not run.
+run() {
+  local name=$1 driver=$2
+  echo "vulkan rows on $name"
+  VK_DRIVER_FILES=$driver ROTOR_VK_VALIDATION=1 XDG_CACHE_HOME=$drivers/cache \
+    "$tests" "$rows" >"$drivers/log" 2>&1 || { cat "$drivers/log"; return 1; }
+  grep -E 'no device here|^\[  PASSED' "$drivers/log" || true
+}
+
+for width in 128 256 512; do
+  LP_NATIVE_VECTOR_WIDTH=$width run "lavapipe, vectors of $width bits" "$lavapipe"
+done
+
+if [ ! -e "$chromium/libvk_swiftshader.so" ]; then
+  (cd "$drivers" && apt-get -qq download chromium-common && dpkg-deb -x chromium-common_*.deb .) ||
+    { echo "vulkan rows on SwiftShader and on the null driver: not run, chromium-common could not be had"; exit 0; }
+fi
+run SwiftShader "$chromium/vk_swiftshader_icd.json"
+
+echo "vulkan rows on a driver that computes nothing: all must fail"
+cat >"$drivers/null.json" <<JSON
+{"file_format_version": "1.0.0", "ICD": {"library_path": "$chromium/libVkICD_mock_icd.so", "api_version": "1.3.0"}}
+JSON
+if VK_DRIVER_FILES=$drivers/null.json XDG_CACHE_HOME=$drivers/cache \
+  "$tests" "$rows" >"$drivers/log" 2>&1 || ! grep -q '^\[  FAILED' "$drivers/log" ||
+  grep '^\[       OK' "$drivers/log"; then
+  echo "test_vulkan: a row passed on a driver that computes nothing" >&2
+  exit 1
+fi
+echo "vulkan: all drivers done"
