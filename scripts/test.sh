@@ -40,6 +40,7 @@ stage_bench() {
   mkdir -p out
   build/ci/rotor-bench --suite all --budget 3m --out out/ci-report.json >/dev/null
   python3 scripts/validate_report.py out/ci-report.json
+  python3 scripts/bad_input_test.py build/ci
   python3 scripts/fetch_model_test.py
 }
 
