@@ -21,4 +21,7 @@ rotor_tests(verify nlohmann_json::nlohmann_json)
 rotor_tests(reports nlohmann_json::nlohmann_json)
 if(ROTOR_BENCH)
   rotor_tests(bench nlohmann_json::nlohmann_json)
+  # Exit codes and reports are tested on the program itself.
+  target_compile_definitions(bench_tests PRIVATE ROTOR_BENCH_PROGRAM="$<TARGET_FILE:rotor-bench>")
+  add_dependencies(bench_tests rotor-bench)
 endif()

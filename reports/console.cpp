@@ -152,7 +152,7 @@ std::string winners_table(const Report& report, const std::vector<Group>& groups
         continue;
       }
       const Derived& best = *derived[indices.front()];
-      std::string cell = show_seconds(best.median_s);
+      std::string cell = show_seconds(best.median_s, 3);
       if (best.speedup) cell += ' ' + show_number(*best.speedup, 3) + "×";
       cell += ' ' + legend.letter(name_in_table(report, report.results[indices.front()]));
       out += pad_left(cell, 17);

@@ -56,10 +56,12 @@ std::string show_number(double value, int digits) {
   return printed(decimals, value);
 }
 
-std::string show_seconds(double seconds) {
-  if (seconds >= 0.99995) return show_number(seconds) + " s";
-  if (seconds >= 0.99995e-3) return show_number(seconds * 1e3) + " ms";
-  return show_number(seconds * 1e6) + " µs";
+std::string show_seconds(double seconds, int digits) {
+  // From here on rounding gives the next unit's 1.
+  const double one = 1 - 0.5 * std::pow(10, -digits);
+  if (seconds >= one) return show_number(seconds, digits) + " s";
+  if (seconds >= one * 1e-3) return show_number(seconds * 1e3, digits) + " ms";
+  return show_number(seconds * 1e6, digits) + " µs";
 }
 
 std::string show_percent(double fraction) {

@@ -1,0 +1,57 @@
+// What benchmarking offers, on one page. A run plans cases (bench/cases.h), puts every kernel row
+// through verify's battery, visits the cases in random order (bench/pace.h), checks each before and
+// after it is timed (bench/visit.h), and keeps everything in a journal from which the report follows
+// (reports/journal.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/devices.h"
+
+namespace rotor {
+
+struct BenchOptions {
+  std::string suite = "all";
+  std::vector<std::string> filters;  // bench/cases.h, Filter
+  std::string device;                // as in open_device; empty: every device
+  DeviceOptions device_options;
+  std::string model;  // adds its shapes; as in open_checkpoint
+  std::uint64_t seed = 0;
+  double budget_s = 600;
+  bool verify_only = false;
+  std::string out;                             // report; "-" is stdout; empty: none
+  std::map<std::string, std::string> context;  // remembered in the report
+  std::vector<std::string> argv;               // for the report
+  std::vector<std::string> repro_args;  // flags that a command repeating a case needs as well
+  bool terminal = false;                // show progress on `talk`
+};
+
+// The names that --suite takes.
+std::vector<std::string> suite_names();
+
+// Runs; tables go to `out` (to `talk` where the report goes to stdout). Returns an exit code. Throws
+// UsageError if nothing matches, UnsupportedError for a device that is not here, FormatError for a
+// bad model, OutputError.
+int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk);
+
+// Case names, one a line, those that this machine cannot run with the reason behind a tab.
+int list_cases(const BenchOptions& options, std::ostream& out);
+// The registry, and what this machine can run of it.
+int list_variants(const BenchOptions& options, std::ostream& out);
+int list_devices(const BenchOptions& options, std::ostream& out);
+
+// Turns "--benchmark_*" flags, which hands know from Google Benchmark, into ours; refuses those that
+// have no counterpart, naming the flag to use instead. Throws UsageError.
+std::vector<std::string> translate_benchmark_flags(const std::vector<std::string>& args);
+
+// "90", "90s", "10m", "1.5h" in seconds. Throws UsageError.
+double parse_duration(const std::string& text);
+// Decimal, or hexadecimal with 0x. Throws UsageError.
+std::uint64_t parse_seed(const std::string& text);
+
+}  // namespace rotor

@@ -1,0 +1,137 @@
+#include "bench/cases.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "runtime/choose.h"
+
+namespace rotor {
+namespace {
+
+std::regex compile(const std::string& pattern) {
+  try {
+    return std::regex(pattern, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    throw UsageError("--filter '" + pattern + "' is not a regular expression: " + error.what());
+  }
+}
+
+// Name of the variant without its backend, which a case keeps beside it.
+std::string short_name(const KernelVariant& variant) {
+  return std::string(variant.name.substr(variant.name.find('/') + 1));
+}
+
+PlannedCase plan_case(const DeviceInfo& device, const KernelVariant& variant, const Shape& shape,
+                      std::uint32_t m, bool hot) {
+  PlannedCase planned{&variant, {}};
+  CaseResult& result = planned.result;
+  result.spec = {case_id(variant, shape, m, hot),
+                 std::string(contract(variant.op).name),
+                 std::string(backend_name(variant.backend)),
+                 short_name(variant),
+                 m,
+                 shape.n,
+                 shape.k,
+                 hot,
+                 0};
+  result.device = device.id;
+  if (const Support support = supports(device, variant, m)) {
+    result.verdict.reason_code = "not_reached";
+    result.verdict.message = "the run ended before it";
+  } else {
+    result.verdict.status = Status::Unsupported;
+    result.verdict.reason_code = support.reason_code;
+    result.verdict.message = support.message;
+  }
+  return planned;
+}
+
+}  // namespace
+
+std::span<const Shape> standard_shapes() {
+  static constexpr Shape kShapes[] = {
+      {640, 2560},   // k and v
+      {2560, 2560},  // q and o
+      {6912, 2560},  // gate and up
+      {2560, 6912},  // down
+      {3840, 2560},  // q, k and v
+      {13824, 2560}  // gate and up, fused
+  };
+  return kShapes;
+}
+
+std::vector<Shape> model_shapes(const Config& config) {
+  const std::uint32_t qkv = config.q_rows() + 2 * config.kv_rows();
+  std::vector<Shape> shapes;
+  const auto add = [&](const Shape& shape) {
+    const bool known = std::any_of(shapes.begin(), shapes.end(), [&](const Shape& s) {
+      return s.n == shape.n && s.k == shape.k;
+    });
+    if (!known) shapes.push_back(shape);
+  };
+  for (const Projection p :
+       {Projection::K, Projection::Q, Projection::Gate, Projection::Down, Projection::O}) {
+    add(projection_shape(config, p));
+  }
+  add({qkv, config.hidden});
+  add({2 * config.ffn, config.hidden});
+  return shapes;
+}
+
+bool is_matmul(Op op) {
+  return op == Op::Matmul || op == Op::MatmulHalf || op == Op::MatmulDense;
+}
+
+Filter::Filter(const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    if (pattern.starts_with('-')) {
+      unwanted_.push_back(compile(pattern.substr(1)));
+    } else {
+      wanted_.push_back(compile(pattern));
+    }
+  }
+}
+
+bool Filter::matches(const std::string& id) const {
+  const auto found = [&](const std::regex& pattern) { return std::regex_search(id, pattern); };
+  return std::all_of(wanted_.begin(), wanted_.end(), found) &&
+         std::none_of(unwanted_.begin(), unwanted_.end(), found);
+}
+
+std::string case_id(const KernelVariant& variant, const Shape& shape, std::uint32_t m, bool hot) {
+  return std::string(variant.name) + "/n" + std::to_string(shape.n) + "_k" +
+         std::to_string(shape.k) + "_b" + std::to_string(m) + (hot ? "/hot" : "");
+}
+
+std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const Shape> shapes,
+                                     const Filter& filter, std::uint64_t seed,
+                                     const std::string& repro) {
+  std::vector<PlannedCase> plan;
+  const auto add = [&](const KernelVariant& variant, const Shape& shape, std::uint32_t m,
+                       bool hot) {
+    PlannedCase planned = plan_case(device, variant, shape, m, hot);
+    if (!filter.matches(planned.result.spec.id)) return;
+    planned.result.spec.seed = seed;
+    planned.result.repro = repro + " --filter '^" + planned.result.spec.id + "$'";
+    plan.push_back(std::move(planned));
+  };
+  for (const Shape& shape : shapes) {
+    for (const std::uint32_t m : kBatches) {
+      const bool also_hot =
+          std::find(std::begin(kHotBatches), std::end(kHotBatches), m) != std::end(kHotBatches);
+      for (const KernelVariant& variant : variants()) {
+        if (!is_matmul(variant.op) || variant.backend != device.backend) continue;
+        add(variant, shape, m, false);
+        if (also_hot) add(variant, shape, m, true);
+      }
+    }
+  }
+  return plan;
+}
+
+std::uint32_t rotate_buffers(std::uint64_t bytes_each, std::size_t cache_bytes) {
+  const std::uint64_t needed = cache_bytes == 0 ? 64u << 20 : 2 * std::uint64_t{cache_bytes};
+  return static_cast<std::uint32_t>(needed / std::max<std::uint64_t>(bytes_each, 1) + 1);
+}
+
+}  // namespace rotor

@@ -1,0 +1,61 @@
+// What is measured: registry x shapes x batches, as cases with names, and picking among them.
+#pragma once
+
+#include <cstdint>
+#include <regex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "model/weights.h"
+#include "runtime/device.h"
+
+namespace rotor {
+
+// The projections of BitNet b1.58 2B4T, single and fused (q, k, v on top of each other; gate, up).
+std::span<const Shape> standard_shapes();
+// Those of a model, single and fused, without repetitions.
+std::vector<Shape> model_shapes(const Config& config);
+
+inline constexpr std::uint32_t kBatches[] = {1, 5, 8, 32, 128};
+inline constexpr std::uint32_t kHotBatches[] = {1, 128};  // timed with cached weights as well
+
+bool is_matmul(Op op);
+
+// Patterns on case names. Every plain one must match somewhere in the name and none of those that
+// begin with '-' (without it) may.
+class Filter {
+ public:
+  // Throws UsageError for a pattern that is no regular expression.
+  explicit Filter(const std::vector<std::string>& patterns);
+  bool matches(const std::string& id) const;
+  bool empty() const { return wanted_.empty() && unwanted_.empty(); }
+
+ private:
+  std::vector<std::regex> wanted_;
+  std::vector<std::regex> unwanted_;
+};
+
+// One planned case: its row of the registry, and a result that waits for its verdict. Where the
+// device cannot run it the verdict is there already, with the reason.
+struct PlannedCase {
+  const KernelVariant* variant;
+  CaseResult result;
+};
+
+// Every matmul row of the device's backend on every shape and batch, cold, and hot where that is
+// asked. `repro` is the command that each case's own filter is appended to.
+std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const Shape> shapes,
+                                     const Filter& filter, std::uint64_t seed,
+                                     const std::string& repro);
+
+// "cpu/matmul_bitpacked_avx2/n2560_k6912_b1", with "/hot" behind it for cached weights.
+std::string case_id(const KernelVariant& variant, const Shape& shape, std::uint32_t m, bool hot);
+
+// How many buffers cold weights must be rotated through, so that together with the outputs they are
+// larger than twice the last-level cache (64 MiB where its size is unknown).
+std::uint32_t rotate_buffers(std::uint64_t bytes_each, std::size_t cache_bytes);
+
+}  // namespace rotor

@@ -1,0 +1,104 @@
+#include "bench/cases.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "core/error.h"
+#include "model/session.h"
+#include "reports/report.h"
+
+namespace rotor {
+namespace {
+
+DeviceInfo cpu(Features features) {
+  DeviceInfo info;
+  info.id = "cpu:0";
+  info.features = features;
+  return info;
+}
+
+std::size_t matmul_rows(Backend backend) {
+  std::size_t count = 0;
+  for (const KernelVariant& v : variants()) count += is_matmul(v.op) && v.backend == backend;
+  return count;
+}
+
+TEST(Cases, EveryMatmulRowMeetsEveryShapeAndBatch) {
+  const auto plan = plan_matmul(cpu(~Features{0}), standard_shapes(), Filter({}), 7, "rotor-bench");
+  const std::size_t per_row =
+      standard_shapes().size() * (std::size(kBatches) + std::size(kHotBatches));
+  EXPECT_EQ(plan.size(), matmul_rows(Backend::Cpu) * per_row);
+  std::set<std::string> ids;
+  const std::regex schema_pattern("^[a-z0-9_]+(/[A-Za-z0-9_.:=+@-]+)+$");
+  for (const PlannedCase& planned : plan) {
+    const Case& spec = planned.result.spec;
+    EXPECT_TRUE(ids.insert(spec.id).second) << spec.id;
+    EXPECT_TRUE(std::regex_match(spec.id, schema_pattern)) << spec.id;
+    EXPECT_EQ(spec.id, spec.backend + "/" + spec.variant + "/n" + std::to_string(spec.n) + "_k" +
+                           std::to_string(spec.k) + "_b" + std::to_string(spec.m) +
+                           (spec.hot ? "/hot" : ""));
+    EXPECT_EQ(spec.seed, 7u);
+    EXPECT_EQ(planned.result.repro, "rotor-bench --filter '^" + spec.id + "$'");
+  }
+}
+
+TEST(Cases, RowsThatTheDeviceCannotRunAreListedWithTheReason) {
+  const auto plan = plan_matmul(cpu(feature::Baseline), standard_shapes(), Filter({}), 7, "");
+  EXPECT_EQ(plan.size(),
+            plan_matmul(cpu(~Features{0}), standard_shapes(), Filter({}), 7, "").size());
+  for (const PlannedCase& planned : plan) {
+    const Verdict& verdict = planned.result.verdict;
+    const bool needs_more = planned.variant->needs != feature::Baseline;
+    EXPECT_EQ(verdict.status, needs_more ? Status::Unsupported : Status::NotRun);
+    EXPECT_FALSE(verdict.reason_code.empty());
+    EXPECT_FALSE(verdict.message.empty());
+    EXPECT_EQ(verdict.reason_code.starts_with("no_"), needs_more) << verdict.reason_code;
+  }
+}
+
+TEST(Cases, FiltersCombine) {
+  const std::string id = "cpu/matmul_bitpacked_avx2/n2560_k6912_b1";
+  struct Row {
+    std::vector<std::string> patterns;
+    bool matches;
+  };
+  for (const Row& row : {Row{{}, true}, Row{{"avx2"}, true}, Row{{"avx2", "b1$"}, true},
+                         Row{{"avx2", "b5"}, false}, Row{{"-avx2"}, false}, Row{{"-b5"}, true},
+                         Row{{"n2560", "-avx512"}, true}, Row{{"^avx2"}, false}}) {
+    EXPECT_EQ(Filter(row.patterns).matches(id), row.matches)
+        << testing::PrintToString(row.patterns);
+  }
+  EXPECT_THROW(Filter({"("}), UsageError);
+}
+
+TEST(Cases, ShapesOfAModelIncludeTheFusedOnes) {
+  const auto shapes = model_shapes(open_checkpoint(demo_model())->config());
+  const auto has = [&](std::uint32_t n, std::uint32_t k) {
+    return std::any_of(shapes.begin(), shapes.end(),
+                       [&](const Shape& s) { return s.n == n && s.k == k; });
+  };
+  // hidden 256, ffn 768, 8 heads of 32, 2 kv heads
+  for (const auto& [n, k] : {std::pair{64u, 256u},
+                             {256u, 256u},
+                             {768u, 256u},
+                             {256u, 768u},
+                             {384u, 256u},
+                             {1536u, 256u}}) {
+    EXPECT_TRUE(has(n, k)) << n << " x " << k;
+  }
+  EXPECT_EQ(shapes.size(), 6u);
+}
+
+TEST(Cases, ColdBuffersTogetherExceedTwiceTheCache) {
+  constexpr std::size_t kCache = 32u << 20;
+  for (const std::uint64_t bytes : {1ull, 16384ull, 1638400ull, 35389440ull, 141557760ull}) {
+    EXPECT_GT(rotate_buffers(bytes, kCache) * bytes, 2 * kCache) << bytes;
+    EXPECT_GT(rotate_buffers(bytes, 0) * bytes, 64u << 20) << bytes;
+  }
+}
+
+}  // namespace
+}  // namespace rotor

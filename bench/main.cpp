@@ -1,0 +1,159 @@
+// The `rotor-bench` program: reads flags, runs, turns errors into one line and an exit code.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <random>
+
+#include "bench/bench.h"
+#include "core/error.h"
+#include "model/commands.h"
+
+namespace {
+
+using namespace rotor;
+
+constexpr const char* kFooter =
+    "Checks every kernel variant of this machine against plain code, then times it: cold weights\n"
+    "(rotated through memory), hot ones too for single tokens and large batches.\n\n"
+    "Exit codes: 0 all is well, 1 a confirmed slowdown, 2 a check failed, 3 inconclusive where\n"
+    "asked for, 4 a case or device broke, 64 usage or nothing matched, 65 bad input file,\n"
+    "69 not available here, 73 an output could not be written, 130 interrupted (report written)";
+
+struct Flags {
+  BenchOptions options;
+  bool list = false;
+  bool list_variants = false;
+  bool list_devices = false;
+  std::string features;
+  std::string seed;
+  std::string budget = "10m";
+  std::vector<std::string> context;
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  BenchOptions& options = flags.options;
+  std::string suites;
+  for (const std::string& name : suite_names()) suites += (suites.empty() ? "" : ", ") + name;
+  app.add_option("--suite", options.suite, "what to run: " + suites)->capture_default_str();
+  app.add_option("--filter", options.filters,
+                 "only cases whose name has a match; with '-' in front: only those that have none; "
+                 "may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--device", options.device, "cpu, vulkan:1 or part of a name; default: all");
+  app.add_option("--model", options.model,
+                 "folder of a model, or synthetic:PRESET/SEED, whose shapes are measured beside "
+                 "the standard ones; default: the demo model");
+  app.add_option("--threads", options.device_options.threads, "CPU threads; 0 is one per core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--features", flags.features,
+                 "use these CPU features only, e.g. baseline or avx2 or avx2,avx512");
+  app.add_option("--budget", flags.budget, "time for the whole run, e.g. 90s or 10m")
+      ->capture_default_str();
+  app.add_option("--seed", flags.seed, "of data and order; default: random, and printed");
+  app.add_option("--out", options.out, "write the report to this file; - is stdout");
+  app.add_option("--context", flags.context, "KEY=VALUE to remember in the report; repeatable")
+      ->allow_extra_args(false);
+  app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
+  app.add_flag("--list", flags.list, "print the names of the cases");
+  app.add_flag("--list-variants", flags.list_variants, "print the kernel variants");
+  app.add_flag("--list-devices", flags.list_devices, "print the devices");
+}
+
+// What CLI11 found wrong, as one line; an unknown flag gets the nearest known one.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> rest = app.remaining();
+  if (rest.empty()) return error.what();
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string& word = rest.front();
+  const std::string suggestion = nearest(word.substr(0, word.find('=')), known);
+  return "unknown argument '" + word + "'" +
+         (suggestion.empty() ? "; see --help" : "; did you mean " + suggestion + "?");
+}
+
+void parse_context(Flags& flags) {
+  for (const std::string& pair : flags.context) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw UsageError("--context " + pair + ": write KEY=VALUE");
+    }
+    flags.options.context[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+}
+
+// Flags that change what a case means go into the command that repeats it.
+void keep_for_repro(const CLI::App& app, Flags& flags) {
+  std::vector<std::string>& args = flags.options.repro_args;
+  for (const char* name : {"--model", "--device", "--threads", "--features"}) {
+    const CLI::Option* option = app.get_option(name);
+    if (option->count() == 0) continue;
+    args.push_back(name);
+    args.push_back(option->as<std::string>());
+  }
+}
+
+void interpret(const CLI::App& app, Flags& flags) {
+  BenchOptions& options = flags.options;
+  if (app.count("--features") != 0) {
+    options.device_options.feature_mask = parse_features(flags.features);
+  }
+  options.budget_s = parse_duration(flags.budget);
+  std::random_device random;
+  options.seed = flags.seed.empty() ? random() : parse_seed(flags.seed);
+  options.terminal = isatty(STDERR_FILENO) != 0;
+  parse_context(flags);
+  keep_for_repro(app, flags);
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app{"rotor-bench: verified times of ternary kernels"};
+  app.footer(kFooter);
+  Flags flags;
+  add_flags(app, flags);
+  flags.options.argv.assign(argv, argv + argc);
+  std::vector<std::string> args =
+      translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
+  std::reverse(args.begin(), args.end());  // CLI11 wants them so
+  try {
+    app.parse(args);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(usage_message(app, error));
+  }
+  interpret(app, flags);
+  if (flags.list) return list_cases(flags.options, std::cout);
+  if (flags.list_variants) return list_variants(flags.options, std::cout);
+  if (flags.list_devices) return list_devices(flags.options, std::cout);
+  return run_bench(flags.options, std::cout, std::cerr);
+}
+
+// The first Ctrl-C lets the case at hand finish and the report be written; the second ends at once.
+void on_interrupt(int) {
+  if (interrupted()) std::_Exit(kExitInterrupted);
+  interrupt();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grew too large is an error to tell, not to die of
+  std::signal(SIGPIPE, SIG_IGN);  // so is a reader that went away
+  try {
+    return run_program(argc, argv);
+  } catch (const rotor::Error& error) {
+    std::cerr << "rotor-bench: " << error.what() << "\n";
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    std::cerr << "rotor-bench: " << error.what() << "\n";
+    return rotor::kExitInfrastructure;
+  }
+}

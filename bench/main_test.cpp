@@ -1,0 +1,200 @@
+// The program as a user meets it: exit codes, what is on which stream, and what is left on disk.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "kernels/variant.h"
+#include "reports/journal.h"
+#include "reports/schema.h"
+
+namespace rotor {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+// A folder for each test; commands run in it.
+class MainTest : public testing::Test {
+ protected:
+  MainTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::path(testing::TempDir()) / (std::string("rotor_bench_") + test->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~MainTest() override { fs::remove_all(folder_); }
+
+  Outcome shell(const std::string& command) {
+    const std::string line =
+        "cd " + folder_.string() + " && { " + command + "; } >stdout.txt 2>stderr.txt </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, load_file(folder_ / "stdout.txt"),
+            load_file(folder_ / "stderr.txt")};
+  }
+  Outcome bench(const std::string& args) { return shell(ROTOR_BENCH_PROGRAM " " + args); }
+  std::string schema_errors(const std::string& json) {
+    std::string all;
+    for (const std::string& line :
+         schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/report-1.schema.json"), json)) {
+      all += line + '\n';
+    }
+    return all;
+  }
+
+  fs::path folder_;
+};
+
+// One kernel on a small shape of the demo model. The budget is never used up.
+constexpr const char* kQuick =
+    "--filter 'bitpacked_portable/n64_k256_b(1|5)$' --budget 10m --seed 0x5eed ";
+
+TEST_F(MainTest, ARunLeavesAValidReportAndItsJournal) {
+  const Outcome run = bench(std::string(kQuick) + "--out r.json --context site=lab");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("n 64 × k 256"));
+  EXPECT_THAT(run.out, HasSubstr("exit 0"));
+  EXPECT_THAT(run.err, HasSubstr("report: r.json"));
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_EQ(write_json(replay_journal(folder_ / "r.jsonl")), json);
+  EXPECT_TRUE(report.run.complete);
+  EXPECT_EQ(report.run.seed, 0x5eedu);
+  EXPECT_EQ(report.run.context.at("site"), "lab");
+  EXPECT_EQ(report.results.size(), 2u);
+  for (const CaseResult& result : report.results) {
+    EXPECT_TRUE(result.verdict.passed()) << result.spec.id;
+    EXPECT_TRUE(result.verdict.timed_output_verified) << result.spec.id;
+    ASSERT_TRUE(result.measurement) << result.spec.id;
+    EXPECT_GE(result.measurement->visits.size(), 2u) << result.spec.id;
+    EXPECT_GE(result.measurement->samples_s.size(), 6u) << result.spec.id;
+  }
+}
+
+TEST_F(MainTest, TheReportGoesToStdoutAloneWhenAsked) {
+  const Outcome run = bench(std::string(kQuick) + "--out -");
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(schema_errors(run.out), "");
+  EXPECT_THAT(run.err, HasSubstr("Summary"));
+}
+
+TEST_F(MainTest, VerifyingTimesNothing) {
+  const Outcome run = bench(std::string(kQuick) + "--verify-only --out r.json");
+  EXPECT_EQ(run.code, 0) << run.err;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  for (const CaseResult& result : read_json(json, "r.json").results) {
+    EXPECT_TRUE(result.verdict.passed()) << result.spec.id;
+    EXPECT_FALSE(result.measurement) << result.spec.id;
+  }
+}
+
+TEST_F(MainTest, ARowIsRunByTheNameOfItsBattery) {
+  const Outcome run = bench("--filter '^cpu/norm_quant_portable/battery$' --out r.json");
+  EXPECT_EQ(run.code, 0) << run.err;
+  const Report report = read_json(load_file(folder_ / "r.json"), "r.json");
+  ASSERT_EQ(report.battery.size(), 1u);
+  EXPECT_EQ(report.battery[0].variant, "cpu/norm_quant_portable");
+  EXPECT_THAT(report.results, IsEmpty());
+}
+
+TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
+  struct Row {
+    const char* args;
+    int code;
+    const char* message;
+  };
+  for (const Row& row : {
+           Row{"--fliter x", 64, "did you mean --filter?"},
+           Row{"--suite everything", 64, "no suite 'everything'; there are all"},
+           Row{"--filter nothing_is_named_so", 64, "nothing matches --filter"},
+           Row{"--benchmark_filter=nothing_is_named_so", 64, "nothing matches --filter"},
+           Row{"--benchmark_repetitions=3", 64, "--benchmark_repetitions"},
+           Row{"--filter '('", 64, "not a regular expression"},
+           Row{"--budget soon", 64, "not a time"},
+           Row{"--features avx9000", 64, "avx9000"},
+           Row{"--context novalue", 64, "KEY=VALUE"},
+           Row{"--model absent", 65, "absent"},
+           Row{"--device no-such-device", 69, "no-such-device"},
+           Row{"--out absent/r.json", 73, "absent/r.json: cannot be written"},
+           Row{"--out .", 73, "it is a folder"},
+       }) {
+    const Outcome run = bench(row.args);
+    EXPECT_EQ(run.code, row.code) << row.args << '\n' << run.err;
+    EXPECT_THAT(run.err, StartsWith("rotor-bench: ")) << row.args;
+    EXPECT_THAT(run.err, HasSubstr(row.message)) << row.args;
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+    EXPECT_THAT(run.out, IsEmpty()) << row.args;
+  }
+}
+
+// A limit on the size of files stands for a full disk.
+TEST_F(MainTest, AFullDiskKeepsWhatWasWritten) {
+  const Outcome run =
+      shell("ulimit -f 8; " ROTOR_BENCH_PROGRAM " " + std::string(kQuick) + "--out r.json");
+  EXPECT_EQ(run.code, 73) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("r.jsonl: cannot be written"));
+  EXPECT_THAT(run.out, HasSubstr("exit 73"));
+  const Report kept = replay_journal(folder_ / "r.jsonl");
+  EXPECT_FALSE(kept.run.complete);
+  EXPECT_EQ(kept.results.size(), 2u);
+  EXPECT_EQ(schema_errors(write_json(kept)), "");
+}
+
+TEST_F(MainTest, AnInterruptKeepsWhatWasFinished) {
+  const Outcome run = shell(ROTOR_BENCH_PROGRAM
+                            " --filter portable --budget 600s --seed 1 --out r.json & p=$!; "
+                            "while ! grep -q visit r.jsonl 2>/dev/null; do sleep 0.1; done; "
+                            "kill -INT $p; wait $p");
+  EXPECT_EQ(run.code, 130) << run.err;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_FALSE(report.run.complete);
+  EXPECT_EQ(report.summary.exit_code, 130);
+  EXPECT_TRUE(std::any_of(report.results.begin(), report.results.end(),
+                          [](const CaseResult& r) { return r.measurement.has_value(); }));
+  EXPECT_TRUE(std::any_of(report.results.begin(), report.results.end(),
+                          [](const CaseResult& r) { return r.verdict.status == Status::NotRun; }));
+}
+
+TEST_F(MainTest, ListsAreForPipes) {
+  const Outcome cases = bench("--list --filter n64_k256 --features baseline");
+  EXPECT_EQ(cases.code, 0);
+  EXPECT_THAT(cases.out, HasSubstr("cpu/matmul_dense_eigen/n64_k256_b1/hot\n"));
+  EXPECT_THAT(cases.err, IsEmpty());
+  const Outcome rows = bench("--list-variants");
+  EXPECT_EQ(rows.code, 0);
+  for (const KernelVariant& variant : variants()) {
+    EXPECT_THAT(rows.out, HasSubstr(std::string(variant.name)));
+  }
+  const Outcome devices = bench("--list-devices");
+  EXPECT_EQ(devices.code, 0);
+  EXPECT_THAT(devices.out, HasSubstr("cpu:0"));
+  EXPECT_EQ(bench("--help").code, 0);
+}
+
+TEST_F(MainTest, ABudgetForNothingIsSaid) {
+  const Outcome run = bench("--filter 'n13824_k2560_b128$' --budget 10ms");
+  EXPECT_EQ(run.code, 64);
+  EXPECT_THAT(run.out, HasSubstr("raise --budget"));
+}
+
+}  // namespace
+}  // namespace rotor

@@ -1,0 +1,145 @@
+#include "bench/plan.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "core/error.h"
+#include "model/session.h"
+#include "runtime/choose.h"
+
+namespace rotor {
+namespace {
+
+std::string battery_id(const KernelVariant& variant) {
+  return std::string(variant.name) + "/battery";
+}
+
+bool runs_matmuls(const std::string& suite) {
+  return suite == "all" || suite == "matmul";
+}
+
+std::vector<std::unique_ptr<Device>> open_devices(const BenchOptions& options,
+                                                  std::vector<AbsentBackend>& absent) {
+  std::vector<std::unique_ptr<Device>> devices;
+  if (!options.device.empty()) {
+    devices.push_back(open_device(options.device, options.device_options));
+    return devices;
+  }
+  const DeviceList list = list_devices(options.device_options);
+  absent = list.absent;
+  for (const DeviceInfo& info : list.devices) {
+    devices.push_back(open_device(info.id, options.device_options));
+  }
+  return devices;
+}
+
+std::vector<Shape> shapes_with(const Config& config) {
+  const std::span<const Shape> standard = standard_shapes();
+  std::vector<Shape> shapes(standard.begin(), standard.end());
+  for (const Shape& shape : model_shapes(config)) {
+    const bool known = std::any_of(shapes.begin(), shapes.end(), [&](const Shape& s) {
+      return s.n == shape.n && s.k == shape.k;
+    });
+    if (!known) shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+std::string repro_command(const BenchOptions& options) {
+  std::ostringstream out;
+  out << "rotor-bench --seed 0x" << std::hex << options.seed;
+  for (const std::string& arg : options.repro_args) out << ' ' << arg;
+  return out.str();
+}
+
+// Rows whose cases are asked for, and rows asked for by their own name. Without a filter, the suite
+// decides: kernels that are not timed on their own are checked all the same.
+std::vector<const KernelVariant*> choose_rows(const BenchOptions& options, const Filter& filter,
+                                              const std::vector<PlannedCase>& cases) {
+  std::set<const KernelVariant*> timed;
+  for (const PlannedCase& planned : cases) timed.insert(planned.variant);
+  std::vector<const KernelVariant*> rows;
+  for (const KernelVariant& variant : variants()) {
+    const bool in_suite =
+        options.suite == "all" || (runs_matmuls(options.suite) && is_matmul(variant.op));
+    if (timed.count(&variant) > 0 || (in_suite && filter.matches(battery_id(variant)))) {
+      rows.push_back(&variant);
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::uint64_t BenchPlan::hash() const {
+  std::uint64_t value = fnv1a("");
+  for (const PlannedCase& planned : cases) {
+    value = fnv1a(planned.result.device + ' ' + planned.result.spec.id + '\n', value);
+  }
+  return value;
+}
+
+std::vector<const KernelVariant*> BenchPlan::rows_of(const DeviceInfo& device) const {
+  std::vector<const KernelVariant*> out;
+  for (const KernelVariant* row : rows) {
+    const std::uint32_t m = row->batch == Batch::Many ? 2 : 1;
+    if (supports(device, *row, m)) out.push_back(row);
+  }
+  return out;
+}
+
+// A case joins the unit of the case before it where only the cache differs.
+std::vector<Unit> BenchPlan::units_of(const DeviceInfo& device) const {
+  std::vector<Unit> units;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Case& spec = cases[i].result.spec;
+    if (cases[i].result.device != device.id) continue;
+    if (cases[i].result.verdict.status != Status::NotRun) continue;
+    const std::string variant(cases[i].variant->name);
+    const bool same = !units.empty() && units.back().variant == variant &&
+                      units.back().m == spec.m && units.back().n == spec.n &&
+                      units.back().k == spec.k;
+    if (!same) units.push_back({variant, spec.m, spec.n, spec.k, {}});
+    units.back().cases.push_back(i);
+  }
+  return units;
+}
+
+std::string BenchPlan::repro_row(const KernelVariant& variant) const {
+  return repro + " --filter '^" + battery_id(variant) + "$'";
+}
+
+BenchPlan make_plan(const BenchOptions& options) {
+  BenchPlan plan;
+  const std::vector<std::string> suites = suite_names();
+  if (std::find(suites.begin(), suites.end(), options.suite) == suites.end()) {
+    std::string known;
+    for (const std::string& name : suites) known += (known.empty() ? "" : ", ") + name;
+    throw UsageError("no suite '" + options.suite + "'; there are " + known);
+  }
+  const Filter filter(options.filters);
+  plan.model = options.model.empty() ? demo_model() : options.model;
+  const std::vector<Shape> shapes = shapes_with(open_checkpoint(plan.model)->config());
+  plan.devices = open_devices(options, plan.absent);
+  plan.repro = repro_command(options);
+  for (const auto& device : plan.devices) {
+    if (!runs_matmuls(options.suite)) continue;
+    std::vector<PlannedCase> more =
+        plan_matmul(device->info(), shapes, filter, options.seed, plan.repro);
+    std::move(more.begin(), more.end(), std::back_inserter(plan.cases));
+  }
+  plan.rows = choose_rows(options, filter, plan.cases);
+  if (plan.cases.empty() && plan.rows.empty()) {
+    std::string patterns;
+    for (const std::string& f : options.filters) patterns += " '" + f + "'";
+    throw UsageError("nothing matches --filter" + patterns + "; --list shows what there is");
+  }
+  return plan;
+}
+
+std::vector<std::string> suite_names() {
+  return {"all", "matmul"};
+}
+
+}  // namespace rotor

@@ -1,0 +1,307 @@
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <ostream>
+#include <random>
+#include <sstream>
+
+#include "bench/bench.h"
+#include "bench/measure.h"
+#include "bench/pace.h"
+#include "bench/plan.h"
+#include "bench/progress.h"
+#include "bench/visit.h"
+#include "core/error.h"
+#include "core/stats.h"
+#include "model/commands.h"
+#include "reports/journal.h"
+#include "reports/text.h"
+
+namespace rotor {
+namespace {
+
+std::string utc(const char* format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, format, &parts);
+  return text;
+}
+
+std::string hex(std::uint64_t value) {
+  std::ostringstream out;
+  out << std::hex << value;
+  return out.str();
+}
+
+DeviceFacts facts_of(const DeviceInfo& info) {
+  DeviceFacts facts;
+  facts.id = info.id;
+  facts.backend = backend_name(info.backend);
+  facts.name = info.name;
+  facts.kind = info.kind;
+  facts.driver = info.driver;
+  facts.api_version = info.api_version;
+  facts.vendor_id = info.vendor_id;
+  facts.device_id = info.device_id;
+  facts.features = info.facts;
+  facts.features["features"] = feature_list(info.features);
+  if (info.backend == Backend::Cpu) {
+    facts.features["threads"] = std::to_string(info.threads);
+    const double step_ns = steady_clock_step() * 1e9;
+    facts.timer_period_ns = step_ns;
+    facts.timer_check = "10,000 readings: none backwards, smallest step as given";
+  }
+  return facts;
+}
+
+// "report.json" -> "report.jsonl"
+std::string journal_path(const std::string& out) {
+  if (out.empty() || out == "-") return "";
+  return out.ends_with(".json") ? out + "l" : out + ".jsonl";
+}
+
+class BenchRun {
+ public:
+  BenchRun(const BenchOptions& options, std::ostream& out, std::ostream& talk)
+      : options_(options),
+        out_(options.out == "-" ? talk : out),
+        json_out_(out),
+        progress_(talk, options.terminal),
+        plan_(make_plan(options)),
+        journal_(journal_path(options.out)) {}
+
+  int run() {
+    try {
+      start();
+      for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) run_device(d);
+      finish();
+    } catch (const OutputError& error) {
+      // The journal cannot grow. What it holds stays; what is known is shown.
+      end({kExitCannotWrite, error.what(), now()});
+    }
+    return show();
+  }
+
+ private:
+  double now() const { return steady_seconds() - start_; }
+  double remaining() const { return options_.budget_s - now(); }
+
+  void start() {
+    RunStart start;
+    start.run.id = utc("%Y%m%dT%H%M%SZ") + "-" + hex(std::random_device{}());
+    start.run.started_at = utc("%Y-%m-%dT%H:%M:%SZ");
+    start.run.argv = options_.argv;
+    start.run.suite = options_.suite;
+    start.run.seed = options_.seed;
+    start.run.build = this_build();
+    start.run.options = effective_options();
+    start.run.context = options_.context;
+    start.run.plan_hash = plan_.hash();
+    start.machine = read_machine();
+    for (const auto& device : plan_.devices) start.devices.push_back(facts_of(device->info()));
+    start.machine.hw_key = hardware_key(start.machine, start.devices);
+    start.machine.sw_key = software_key(start.machine, start.run.build, start.devices);
+    start.machine.warnings = environment_warnings(start.machine, start.run.build);
+    for (const PlannedCase& planned : plan_.cases) start.plan.push_back(planned.result);
+    journal_.append(start);
+    out_ << heading(journal_.report()) << std::flush;
+  }
+
+  std::map<std::string, std::string> effective_options() const {
+    std::string filters;
+    for (const std::string& f : options_.filters) filters += (filters.empty() ? "" : " ") + f;
+    return {{"suite", options_.suite},
+            {"filter", filters},
+            {"device", options_.device},
+            {"model", plan_.model},
+            {"budget_s", std::to_string(options_.budget_s)},
+            {"verify_only", options_.verify_only ? "true" : "false"},
+            {"out", options_.out}};
+  }
+
+  void run_device(std::size_t index) {
+    Device& device = *plan_.devices[index];
+    Visitor visitor(device);
+    check_rows(device, visitor);
+    visit_cases(device, visitor);
+  }
+
+  void check_rows(Device& device, Visitor& visitor) {
+    const std::vector<const KernelVariant*> rows = plan_.rows_of(device.info());
+    for (std::size_t i = 0; i < rows.size() && !interrupted(); ++i) {
+      progress_.show(
+          "checking kernels " + std::to_string(i + 1) + "/" + std::to_string(rows.size()),
+          std::string(rows[i]->name), -1);
+      const RowCheck row = visitor.check_row(*rows[i], options_.seed, plan_.repro_row(*rows[i]));
+      if (!row.verdict.passed()) distrust(row);
+      journal_.append(row);
+    }
+  }
+
+  // A row that failed its battery is not trusted with larger shapes, nor timed.
+  void distrust(const RowCheck& row) {
+    for (PlannedCase& planned : plan_.cases) {
+      CaseResult& result = planned.result;
+      if (planned.variant->name != row.variant || result.device != row.device ||
+          result.verdict.status != Status::NotRun) {
+        continue;
+      }
+      result.verdict.status = row.verdict.status;
+      result.verdict.reason_code = "battery_failed";
+      result.verdict.message = "failed on small shapes: " + row.verdict.message;
+      journal_.append(result);
+    }
+  }
+
+  void visit_cases(Device& device, Visitor& visitor) {
+    Pace pace(plan_.units_of(device.info()), options_.seed);
+    std::size_t visits = 0;
+    while (!interrupted()) {
+      const std::optional<Visit> visit = pace.next(remaining());
+      if (!visit) break;
+      const Unit& unit = pace.units()[visit->unit];
+      const std::string step = "round " + std::to_string(visit->round) + ", visit " +
+                               std::to_string(++visits) + " of " +
+                               std::to_string(Pace::kUsualRounds * pace.units().size());
+      progress_.show(step, plan_.cases[unit.cases.front()].result.spec.id,
+                     pace.estimate_left(remaining()));
+      pace.finished(*visit, visit_unit(visitor, unit, visit->slice_s));
+    }
+    if (!interrupted()) tell_left_out(pace);
+  }
+
+  VisitCost visit_unit(Visitor& visitor, const Unit& unit, double slice_s) {
+    VisitCost cost;
+    cost.converged = true;
+    SamplingRules rules;
+    rules.time_s = slice_s;
+    const double begin = steady_seconds();
+    double sampling_s = 0;
+    for (const std::size_t index : unit.cases) {
+      const PlannedCase& planned = plan_.cases[index];
+      run_registered(planned.result.spec.id, [&] {
+        const CaseResult result =
+            visitor.visit(*planned.variant, planned.result, options_.verify_only ? nullptr : &rules,
+                          [this] { return now(); });
+        journal_.append(result);
+        cost.passed &= result.verdict.passed();
+        if (!result.measurement) return 0.0;
+        cost.converged &= result.measurement->stop == StopReason::Converged;
+        cost.launch_s = median(result.measurement->samples_s);
+        sampling_s += result.phases_s.at("sample");
+        return cost.launch_s;
+      });
+    }
+    cost.overhead_s = steady_seconds() - begin - sampling_s;
+    if (options_.verify_only) cost.passed = false;  // one visit is enough
+    return cost;
+  }
+
+  void tell_left_out(const Pace& pace) {
+    for (const std::size_t index : pace.left_out()) {
+      for (const std::size_t c : pace.units()[index].cases) {
+        CaseResult result = plan_.cases[c].result;
+        result.verdict.status = Status::Skipped;
+        result.verdict.reason_code = "budget";
+        result.verdict.message = "no time left for it; raise --budget";
+        journal_.append(result);
+      }
+    }
+    if (const std::size_t once = pace.visited_once(); once > 0 && !options_.verify_only) {
+      warnings_.push_back(std::to_string(once) + " of " + std::to_string(pace.units().size()) +
+                          " kernel and shape pairs were visited once only for lack of time");
+    }
+  }
+
+  void finish() { end(decide()); }
+
+  Summary decide() const {
+    const Report& report = journal_.report();
+    std::map<Status, std::size_t> cases;  // and whatever else has a status
+    std::map<Status, std::size_t> all;
+    for (const CaseResult& result : report.results) ++cases[result.verdict.status];
+    all = cases;
+    for (const RowCheck& row : report.battery) ++all[row.verdict.status];
+    for (const KvResult& kv : report.kv) ++all[kv.status];
+    std::size_t wrong = 0;
+    std::size_t broken = 0;
+    for (const auto& [status, count] : all) {
+      if (is_wrong(status)) wrong += count;
+      if (is_broken(status)) broken += count;
+    }
+    if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", now()};
+    if (wrong > 0) {
+      return {kExitCheckFailed, count_of(wrong, "check") + " found wrong results", now()};
+    }
+    if (broken > 0) {
+      return {kExitInfrastructure, count_of(broken, "case") + " could not be run to an end", now()};
+    }
+    if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
+      return {kExitUsage, "nothing fits into the budget; raise --budget", now()};
+    }
+    if (all[Status::Pass] == 0) {
+      return {kExitUnavailable, "this machine can run nothing of what was asked for", now()};
+    }
+    return {kExitOk, "all " + count_of(all[Status::Pass], "check") + " passed", now()};
+  }
+
+  void end(const Summary& summary) {
+    RunEnd end;
+    end.ended_at = utc("%Y-%m-%dT%H:%M:%SZ");
+    end.complete = summary.exit_code != kExitInterrupted && summary.exit_code != kExitCannotWrite;
+    end.power = read_power();
+    end.warnings = warnings_;
+    end.summary = summary;
+    journal_.append(end);
+  }
+
+  // Tables and report. A report that cannot be written after all changes the exit code.
+  int show() {
+    progress_.clear();
+    const Report& report = journal_.report();
+    out_ << result_tables(report) << closing_block(report) << std::flush;
+    int code = report.summary.exit_code;
+    std::string failure = code == kExitCannotWrite ? report.summary.exit_reason : "";
+    try {
+      write_report();
+    } catch (const OutputError& error) {
+      if (failure.empty()) failure = error.what();
+      code = kExitCannotWrite;
+    }
+    if (!failure.empty()) progress_.say("rotor-bench: " + failure);
+    return code;
+  }
+
+  void write_report() {
+    if (options_.out.empty()) return;
+    const std::string json = write_json(journal_.report());
+    if (options_.out == "-") {
+      json_out_ << json << std::flush;
+      if (!json_out_) throw OutputError("the report could not be written to standard output");
+      return;
+    }
+    save_file(options_.out, json);
+    progress_.say("report: " + options_.out + ", journal: " + journal_path(options_.out));
+  }
+
+  const BenchOptions& options_;
+  std::ostream& out_;
+  std::ostream& json_out_;
+  Progress progress_;
+  BenchPlan plan_;
+  Journal journal_;
+  std::vector<std::string> warnings_;
+  double start_ = steady_seconds();
+};
+
+}  // namespace
+
+int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk) {
+  if (!options.out.empty() && options.out != "-") check_writable(options.out);
+  return BenchRun(options, out, talk).run();
+}
+
+}  // namespace rotor

@@ -1,0 +1,156 @@
+#include "bench/visit.h"
+
+#include <new>
+
+#include "bench/cases.h"
+#include "core/error.h"
+#include "reports/report.h"
+
+namespace rotor {
+namespace {
+
+// The seconds that a piece of work took, added to its phase.
+class Phase {
+ public:
+  Phase(CaseResult& result, const char* name) : seconds_(result.phases_s[name]) {}
+  ~Phase() { seconds_ += steady_seconds() - start_; }
+  Phase(const Phase&) = delete;
+  Phase& operator=(const Phase&) = delete;
+
+ private:
+  double& seconds_;
+  double start_ = steady_seconds();
+};
+
+Verdict broken(Status status, const std::string& code, const std::string& message) {
+  Verdict verdict;
+  verdict.status = status;
+  verdict.reason_code = code;
+  verdict.message = message;
+  return verdict;
+}
+
+// Runs `work`; what it throws becomes a verdict.
+template <typename Work>
+void guarded(Verdict& verdict, const Work& work) {
+  try {
+    work();
+  } catch (const UnsupportedError& error) {
+    verdict = broken(Status::Unsupported, error.reason(), error.what());
+  } catch (const DeviceError& error) {
+    const std::string what = error.what();
+    const bool memory = what.find("out of memory") != std::string::npos;
+    verdict = memory ? broken(Status::OutOfMemory, "out_of_memory", what)
+                     : broken(Status::Error, "device_error", what);
+  } catch (const std::bad_alloc&) {
+    verdict = broken(Status::OutOfMemory, "out_of_memory", "the host has no memory left for it");
+  }
+}
+
+Verdict flaky(Verdict verdict, const Verdict& wrong) {
+  verdict.status = Status::PassFlaky;
+  verdict.reason_code = "wrong_once";
+  verdict.message = "right when repeated, but at first: " + wrong.message;
+  return verdict;
+}
+
+// Checks, and once more where that fails.
+template <typename Check>
+Verdict checked(std::uint32_t& attempts, const Check& check) {
+  attempts = 1;
+  const Verdict first = check();
+  if (!is_wrong(first.status)) return first;
+  attempts = 2;
+  const Verdict second = check();
+  return second.passed() ? flaky(second, first) : first;
+}
+
+std::string without_cache(const std::string& id) {
+  constexpr std::string_view kHot = "/hot";
+  return id.ends_with(kHot) ? id.substr(0, id.size() - kHot.size()) : id;
+}
+
+std::uint64_t bytes_per_copy(const KernelVariant& variant, const Case& spec) {
+  const std::uint64_t weights = is_ternary(variant.packing)
+                                    ? packed_bytes(variant.packing, spec.n, spec.k)
+                                    : row_bytes(variant.packing, spec.k) * spec.n;
+  return weights + std::uint64_t{spec.m} * spec.n * sizeof(float);
+}
+
+}  // namespace
+
+void Visitor::prepare(const KernelVariant& variant, CaseResult& result) {
+  const std::string id = without_cache(result.spec.id);
+  if (trial_ && trial_of_ == id) return;
+  trial_.reset();  // before the next one asks for memory
+  rotation_ = rotate_buffers(bytes_per_copy(variant, result.spec), device_.info().cache_bytes);
+  {
+    const Phase fill(result, "fill");
+    trial_ = std::make_unique<MatmulTrial>(device_, variant, result.spec, rotation_, references_);
+  }
+  const Phase check(result, "check");
+  verdict_ = checked(attempts_, [&] { return trial_->check(); });
+  trial_of_ = id;
+}
+
+void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Clock& now) {
+  const bool hot = result.spec.hot;
+  const auto launches = [&](std::uint64_t first, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) trial_->dispatch(hot ? 0 : first + i);
+    return device_.finish();
+  };
+  const auto since_start = [&] { return now() - result.start_s; };
+  trial_->poison_outputs();
+  {
+    const Phase sample(result, "sample");
+    result.measurement = take_samples(launches, since_start, rules);
+  }
+  Measurement& measured = *result.measurement;
+  measured.clock = measured.host_samples_s.empty()             ? "steady_clock"
+                   : device_.info().backend == Backend::Vulkan ? "vk_timestamp"
+                                                               : "cl_event";
+  measured.cold = !hot;
+  measured.rotate_buffers = hot ? 1 : rotation_;
+  measured.macs = trial_->macs();
+  measured.min_bytes = trial_->min_bytes();
+  measured.weight_bytes = trial_->weight_bytes();
+  const Phase check(result, "check_timed");
+  trial_->check_timed(result.verdict);
+  if (!result.verdict.passed()) result.measurement.reset();
+}
+
+CaseResult Visitor::visit(const KernelVariant& variant, const CaseResult& planned,
+                          const SamplingRules* rules, const Clock& now) {
+  CaseResult result = planned;
+  result.start_s = now();
+  guarded(result.verdict, [&] {
+    prepare(variant, result);
+    result.verdict = verdict_;
+    result.attempts = attempts_;
+    if (rules != nullptr && result.verdict.passed()) measure(result, *rules, now);
+  });
+  if (is_broken(result.verdict.status)) {
+    result.measurement.reset();
+    trial_.reset();
+  }
+  result.end_s = now();
+  return result;
+}
+
+RowCheck Visitor::check_row(const KernelVariant& variant, std::uint64_t seed,
+                            const std::string& repro) {
+  RowCheck row;
+  row.variant = variant.name;
+  row.op = contract(variant.op).name;
+  row.device = device_.info().id;
+  row.repro = repro;
+  const double start = steady_seconds();
+  guarded(row.verdict, [&] {
+    std::uint32_t attempts = 0;
+    row.verdict = checked(attempts, [&] { return check_battery(device_, variant, seed); });
+  });
+  row.seconds = steady_seconds() - start;
+  return row;
+}
+
+}  // namespace rotor

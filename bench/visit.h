@@ -1,0 +1,40 @@
+// One visit of a case: fill its buffers, check it, time it, check what the timed launches wrote.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bench/sampling.h"
+#include "core/result.h"
+#include "verify/verify.h"
+
+namespace rotor {
+
+// Runs visits on one device, and keeps what visits of the same kernel and shape have in common.
+class Visitor {
+ public:
+  explicit Visitor(Device& device) : device_(device) {}
+
+  // Nothing is timed where the check fails, or where `rules` is null. A check that fails is made
+  // again: wrong once and right once is a race, and reported as such. Errors of the device become
+  // the status of the result. `now` is the time since the start of the run, for the record.
+  CaseResult visit(const KernelVariant& variant, const CaseResult& planned,
+                   const SamplingRules* rules, const Clock& now);
+
+  // The battery of small odd shapes for one row of the registry.
+  RowCheck check_row(const KernelVariant& variant, std::uint64_t seed, const std::string& repro);
+
+ private:
+  void prepare(const KernelVariant& variant, CaseResult& result);
+  void measure(CaseResult& result, const SamplingRules& rules, const Clock& now);
+
+  Device& device_;
+  ReferenceCache references_;
+  std::string trial_of_;  // the case id, without "/hot", that the trial was made for
+  std::unique_ptr<MatmulTrial> trial_;
+  Verdict verdict_;  // of the trial's check
+  std::uint32_t attempts_ = 1;
+  std::uint32_t rotation_ = 1;
+};
+
+}  // namespace rotor
