@@ -76,7 +76,12 @@ class BenchRun {
   int run() {
     try {
       start();
-      for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) run_device(d);
+      for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
+        // Each device gets an equal part of what is left.
+        deadline_s_ =
+            now() + (options_.budget_s - now()) / static_cast<double>(plan_.devices.size() - d);
+        run_device(*plan_.devices[d]);
+      }
       finish();
     } catch (const OutputError& error) {
       // The journal cannot grow. What it holds stays; what is known is shown.
@@ -87,7 +92,7 @@ class BenchRun {
 
  private:
   double now() const { return steady_seconds() - start_; }
-  double remaining() const { return options_.budget_s - now(); }
+  double remaining() const { return deadline_s_ - now(); }
 
   void start() {
     RunStart start;
@@ -107,6 +112,10 @@ class BenchRun {
     start.machine.warnings = environment_warnings(start.machine, start.run.build);
     for (const PlannedCase& planned : plan_.cases) start.plan.push_back(planned.result);
     journal_.append(start);
+    for (const AbsentBackend& absent : plan_.absent) {
+      const std::string backend(backend_name(absent.backend));
+      journal_.append(Event{now(), "backend_absent", "", backend + ": " + absent.reason});
+    }
     out_ << heading(journal_.report()) << std::flush;
   }
 
@@ -122,8 +131,7 @@ class BenchRun {
             {"out", options_.out}};
   }
 
-  void run_device(std::size_t index) {
-    Device& device = *plan_.devices[index];
+  void run_device(Device& device) {
     Visitor visitor(device);
     check_rows(device, visitor);
     visit_cases(device, visitor);
@@ -295,6 +303,7 @@ class BenchRun {
   Journal journal_;
   std::vector<std::string> warnings_;
   double start_ = steady_seconds();
+  double deadline_s_ = 0;  // of the device at hand, since the start
 };
 
 }  // namespace

@@ -10,14 +10,14 @@
 namespace rotor {
 namespace {
 
-constexpr std::size_t kNameColumns = 40;
+constexpr std::size_t kNameColumns = 47;
 
 // A line of a table with the widths that all of them share.
 std::string row(const std::string& name, const std::string& time, const std::string& spread,
                 const std::string& bytes, const std::string& ops, const std::string& speedup,
                 const std::string& check) {
-  return pad_right(clip(name, kNameColumns), kNameColumns) + pad_left(time, 11) +
-         pad_left(spread, 9) + pad_left(bytes, 9) + pad_left(ops, 9) + pad_left(speedup, 9) + "  " +
+  return pad_right(clip(name, kNameColumns), kNameColumns) + pad_left(time, 10) +
+         pad_left(spread, 8) + pad_left(bytes, 8) + pad_left(ops, 8) + pad_left(speedup, 8) + "  " +
          check + '\n';
 }
 
@@ -54,7 +54,8 @@ std::string result_row(const Report& report, const CaseResult& result,
     return clip(text, kConsoleColumns) + '\n';
   }
   if (!d) return row(name, "", "", "", "", "", check_name(result.verdict));
-  const std::string spread = std::string(d->noisy ? "~" : "") + "±" + show_percent(d->spread);
+  std::string spread = d->noisy ? "~" : "";
+  spread += d->spread < 9.99 ? "±" + show_percent(d->spread) : ">999%";
   return row(name, show_seconds(d->median_s), spread, show_number(d->bytes_per_s * 1e-9),
              show_number(d->ops_per_s * 1e-9), d->speedup ? show_number(*d->speedup, 3) : "-",
              check_name(result.verdict));

@@ -30,10 +30,9 @@ Derived derive_one(const Measurement& measured) {
 }
 
 // What must be equal for two kernels to have done the same work.
-std::string work_of(const CaseResult& result) {
-  const Case& c = result.spec;
-  return result.device + '/' + std::to_string(c.n) + '/' + std::to_string(c.k) + '/' +
-         std::to_string(c.m) + (c.hot ? "/hot" : "");
+std::string work_of(const Case& c) {
+  return std::to_string(c.n) + '/' + std::to_string(c.k) + '/' + std::to_string(c.m) +
+         (c.hot ? "/hot" : "");
 }
 
 }  // namespace
@@ -45,11 +44,11 @@ std::vector<std::optional<Derived>> derive(const Report& report) {
     const CaseResult& result = report.results[i];
     if (!result.measurement || result.measurement->samples_s.empty()) continue;
     all[i] = derive_one(*result.measurement);
-    if (result.spec.op == "matmul_dense") dense[work_of(result)] = all[i]->median_s;
+    if (result.spec.op == "matmul_dense") dense[work_of(result.spec)] = all[i]->median_s;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i]) continue;
-    const auto base = dense.find(work_of(report.results[i]));
+    const auto base = dense.find(work_of(report.results[i].spec));
     if (base != dense.end()) all[i]->speedup = base->second / all[i]->median_s;
   }
   return all;

@@ -180,8 +180,9 @@ struct Derived {
   double uncertainty = 0;  // half of the 95 % interval of the median, likewise; infinite if unknown
   double ops_per_s = 0;    // a multiply-add is two
   double bytes_per_s = 0;
-  std::optional<double> speedup;  // over the dense FP32 row: same device, shape, batch and cache
-  bool noisy = false;             // the spread or the trend says: do not trust the last digits
+  std::optional<double>
+      speedup;         // over the dense FP32 product on the CPU: same shape, batch, cache
+  bool noisy = false;  // the spread or the trend says: do not trust the last digits
 };
 // Index i belongs to results[i]; nothing where nothing was measured.
 std::vector<std::optional<Derived>> derive(const Report& report);
