@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/error.h"
 #include "runtime/devices.h"
 #include "verify/verify.h"
@@ -28,6 +30,29 @@ TEST_P(BatteryTest, RowPasses) {
               verdict.repeat_bitwise_equal);
   EXPECT_FALSE(verdict.reference.empty());
   EXPECT_EQ(verdict.bound.empty(), verdict.criterion != Criterion::BoundedFloat);
+}
+
+// Ops whose arithmetic is fixed to the last bit (kernels/ops.h): all rows answer alike.
+bool is_reproducible(Op op) {
+  return op != Op::MatmulHalf && op != Op::MatmulDense && op != Op::Attention && op != Op::Head;
+}
+
+TEST(BatteryBitsTest, RowsOfAnOpGiveTheSameBits) {
+  const auto device = open_cpu({.threads = 1});
+  // Ternary weights are the same in every packing; rows of tables and caches are not.
+  std::map<std::pair<Op, Packing>, Verdict> first;
+  std::size_t compared = 0;
+  for (const KernelVariant& row : variants()) {
+    if (row.backend != Backend::Cpu || row.batch != Batch::Any || !is_reproducible(row.op))
+      continue;
+    if ((row.needs & ~device->info().features) != 0) continue;
+    const Packing packing = row.op == Op::Matmul ? Packing::None : row.packing;
+    const Verdict verdict = check_battery(*device, row, kSeed);
+    const auto [found, fresh] = first.try_emplace({row.op, packing}, verdict);
+    if (!fresh) ++compared;
+    EXPECT_EQ(verdict.output_digest, found->second.output_digest) << row.name;
+  }
+  EXPECT_GT(compared, 0u);
 }
 
 std::vector<const KernelVariant*> cpu_rows() {
