@@ -2,7 +2,7 @@
 # the folder links.
 include(GoogleTest)
 function(rotor_tests folder)
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*_test.cpp ${folder}/x86/*_test.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*_test.cpp ${folder}/${ROTOR_ARCH}/*_test.cpp)
   list(FILTER sources EXCLUDE REGEX "/(${ROTOR_ABSENT})_")
   if(NOT sources)
     return()

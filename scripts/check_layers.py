@@ -80,9 +80,10 @@ def check_rows():
 
 def check_header(path):
     flags = ["-std=c++20", "-fsyntax-only", "-x", "c++", "-I", str(ROOT)]
+    compiler = "aarch64-linux-gnu-g++" if path.parts[1] == "arm" else "g++"
     # Included rather than compiled itself: a header is allowed its #pragma once.
     result = subprocess.run(
-        ["g++", *flags, "-"], input=f'#include "{path}"\n', capture_output=True, text=True
+        [compiler, *flags, "-"], input=f'#include "{path}"\n', capture_output=True, text=True
     )
     if result.returncode != 0:
         yield f"{path}: does not compile alone: {result.stderr.splitlines()[0]}"

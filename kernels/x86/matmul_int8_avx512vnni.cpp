@@ -7,7 +7,7 @@
 #include "kernels/x86/target.h"
 
 ROTOR_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
-#include "kernels/x86/matmul_dot.h"
+#include "kernels/cpu/matmul_dot.h"
 #include "kernels/x86/zmm.h"
 
 namespace rotor::cpu {

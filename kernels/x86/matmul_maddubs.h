@@ -6,7 +6,7 @@
 // columns: it is widened every 256 columns.
 #pragma once
 
-#include "kernels/x86/matmul_panel.h"
+#include "kernels/cpu/matmul_panel.h"
 #include "kernels/x86/ymm.h"
 
 namespace rotor::cpu {

@@ -3,7 +3,7 @@
 // differently; the tests run the second where the machine lacks the first.)
 #pragma once
 
-#include "kernels/x86/matmul_dot.h"
+#include "kernels/cpu/matmul_dot.h"
 #include "kernels/x86/ymm.h"
 
 #ifndef ROTOR_DPBUSD
@@ -19,6 +19,7 @@ struct YmmDot : Ymm {
   static constexpr std::size_t kTokens = 4;  // clang 14 spills with five
   static constexpr std::size_t kFewTokens = kTokens;
   static constexpr std::size_t kSpread = 8;
+  static constexpr bool kUnsigned = true;
   static Ints dot(Ints sum, Ints codes, Ints q) { return ROTOR_DPBUSD(sum, codes, q); }
 };
 

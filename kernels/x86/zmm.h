@@ -20,6 +20,7 @@ struct Zmm {
   static constexpr std::size_t kTokens = 12;
   static constexpr std::size_t kFewTokens = 6;
   static constexpr std::size_t kSpread = 16;
+  static constexpr bool kUnsigned = true;
   // GCC 12 warns of the undefined register inside the unmasked forms of shifts and conversions;
   // with a constant mask compilers emit those all the same.
   static constexpr __mmask16 kAll = 0xFFFF;

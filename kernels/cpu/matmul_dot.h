@@ -1,17 +1,17 @@
-// The matmul of machines with a four-way byte dot product (vpdpbusd), over matmul_panel.h. V has
+// The matmul of machines with a four-way byte dot product (vpdpbusd, sdot), over matmul_panel.h. V has
 // the sizes of its tiles:
-//   kGroup        vectors in one group of 16 rows
-//   kVectors      of rows in a tile for many tokens
-//   kTokens       of that tile: kVectors * kTokens accumulators, and the rest in what registers
-//   remain kFewTokens    up to here tiles are one group high, so that memory is read in one
-//   straight line:
-//                 two streams of weights took twice as long on a Zen 4 server core
-//   kSpread       accumulators that keep the multipliers busy
+//   kGroup      vectors in one group of 16 rows
+//   kVectors    of rows in a tile for many tokens
+//   kTokens     of that tile: kVectors * kTokens accumulators, and the rest in what registers remain
+//   kFewTokens  up to here tiles are one group high, so that memory is read in one straight line:
+//               two streams of weights took twice as long on a Zen 4 server core
+//   kSpread     accumulators that keep the multipliers busy
+//   kUnsigned   whether codes are an unsigned operand, so that 2 * 64 fits
 #pragma once
 
 #include <utility>
 
-#include "kernels/x86/matmul_panel.h"
+#include "kernels/cpu/matmul_panel.h"
 
 namespace rotor::cpu {
 namespace {
@@ -53,7 +53,7 @@ template <typename V, typename Weights, std::size_t kVectors, std::size_t kToken
 void tile(const CpuCall& call, const Panel<V, kVectors>& panel, std::size_t first) {
   constexpr std::size_t kSets = sets<V, kVectors, kTokens>();
   constexpr std::size_t kSteps = kSets == 8 ? 2 : 1;
-  constexpr bool kInPlace = kSets >= 4;
+  constexpr bool kInPlace = kSets >= 4 && V::kUnsigned;
   const std::size_t stride = call.parameters<MatmulParams>().stride;
   const std::int8_t* q = call.buffer<const std::int8_t>(0) + first * stride;
 

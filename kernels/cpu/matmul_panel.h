@@ -1,10 +1,10 @@
-// What the interleaved matmul kernels of x86 share: weights of 16 rows side by side, for any vector
-// width. Included inside a target region, so that every function here belongs to the instruction
-// set of the file that includes it: hence the unnamed namespace; the file has included the headers below
-// before, outside the region.
+// What the interleaved matmul kernels share: weights of 16 rows side by side, for any vector width.
+// Included inside a target region, so that every function here belongs to the instruction set of the
+// file that includes it: hence the unnamed namespace. That file has included the headers below before,
+// outside the region.
 //
 // The 32-bit lanes of a vector belong to consecutive rows and activations are broadcast as words of
-// four, so there are no horizontal sums. Weights are codes 0..2, the unsigned operand of the
+// four, so there are no horizontal sums. Weights are codes 0..2, on x86 the unsigned operand of the
 // machine's byte products; the token's code sum is subtracted once: sum(q t) = sum(q c) - sum(q).
 //
 // V, a vector type, has Ints, kRows (its lanes) and the operations used below.
@@ -14,8 +14,8 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/cpu/unroll.h"
 #include "kernels/variant.h"
-#include "kernels/x86/target.h"
 
 namespace rotor::cpu {
 namespace {
