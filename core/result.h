@@ -91,8 +91,8 @@ enum class StopReason : std::uint8_t { Converged, MaxTime, MaxSamples, Fixed, Ti
 
 // What the clock said: raw samples first, statistics derived from them.
 struct Measurement {
-  std::string clock;               // "steady_clock", "vk_timestamp", "cl_event"
-  bool cold = true;                // weights rotated through buffers larger than the caches
+  std::string clock;  // "steady_clock", "vk_timestamp", "cl_event"
+  bool cold = true;   // weights rotated through buffers larger than the caches
   std::uint32_t rotate_buffers = 1;
   std::uint32_t warmup_launches = 0;
   std::uint32_t launches_per_sample = 1;

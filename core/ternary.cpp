@@ -19,7 +19,8 @@ TernaryMatrix::TernaryMatrix(std::uint32_t n, std::uint32_t k, std::vector<std::
   }
   // One branch-free pass, so that the check costs next to nothing beside reading the data.
   unsigned bad = 0;
-  for (const std::int8_t t : trits_) bad |= static_cast<unsigned>(static_cast<unsigned char>(t + 1) > 2);
+  for (const std::int8_t t : trits_)
+    bad |= static_cast<unsigned>(static_cast<unsigned char>(t + 1) > 2);
   if (bad != 0) throw FormatError("ternary matrix " + shape + ": an element is not -1, 0 or +1");
   std::size_t rows = 0;
   for (const ScaleBlock& block : scales_) {
@@ -47,8 +48,9 @@ TernaryMatrix stack_rows(std::span<const TernaryMatrix> parts) {
   std::uint32_t n = 0;
   std::vector<std::int8_t> trits;
   std::vector<ScaleBlock> scales;
-  trits.reserve(std::accumulate(parts.begin(), parts.end(), std::size_t{0},
-                                [](std::size_t sum, const auto& p) { return sum + p.trits().size(); }));
+  trits.reserve(
+      std::accumulate(parts.begin(), parts.end(), std::size_t{0},
+                      [](std::size_t sum, const auto& p) { return sum + p.trits().size(); }));
   for (const TernaryMatrix& part : parts) {
     if (part.k() != parts.front().k()) throw FormatError("stacked matrices differ in width");
     n += part.n();

@@ -18,7 +18,8 @@ constexpr BufferSpec kMatmulHalf[] = {
     {"x", Read, F16}, {"weights", Weights, Packed}, {"scales", Weights, F32}, {"out", Write, F32}};
 constexpr BufferSpec kMatmulDense[] = {
     {"x", Read, F32}, {"weights", Weights, F32}, {"scales", Weights, F32}, {"out", Write, F32}};
-constexpr BufferSpec kEmbed[] = {{"table", Weights, Packed}, {"step", Read, U32}, {"out", Write, F32}};
+constexpr BufferSpec kEmbed[] = {
+    {"table", Weights, Packed}, {"step", Read, U32}, {"out", Write, F32}};
 constexpr BufferSpec kNormQuant[] = {
     {"x", Read, F32}, {"gain", Weights, F32}, {"codes", Write, I8}, {"tokens", Write, Token}};
 constexpr BufferSpec kAddNormQuant[] = {{"x", ReadWrite, F32},
@@ -67,12 +68,17 @@ Params read(std::span<const std::byte> bytes) {
 // Bytes of `rows` rows of `columns` elements of a plain type.
 std::size_t plain(Element element, std::size_t rows, std::size_t columns) {
   switch (element) {
-    case I8: return rows * columns;
-    case F16: return rows * columns * 2;
+    case I8:
+      return rows * columns;
+    case F16:
+      return rows * columns * 2;
     case F32:
-    case U32: return rows * columns * 4;
-    case Token: return rows * sizeof(TokenScale);
-    case Packed: break;
+    case U32:
+      return rows * columns * 4;
+    case Token:
+      return rows * sizeof(TokenScale);
+    case Packed:
+      break;
   }
   assert(false && "packed sizes are the packing's business");
   return 0;
@@ -97,7 +103,8 @@ std::size_t norm_bytes(const NormParams& p, const BufferSpec& buffer) {
 }
 
 std::size_t attention_bytes(const AttentionParams& p, const BufferSpec& buffer, Packing packing) {
-  if (buffer.name == "qkv") return plain(F32, p.m, std::size_t{p.heads + 2 * p.kv_heads} * p.head_dim);
+  if (buffer.name == "qkv")
+    return plain(F32, p.m, std::size_t{p.heads + 2 * p.kv_heads} * p.head_dim);
   if (buffer.name == "step") return plain(U32, 2, 1);
   if (buffer.name == "angles") return plain(F32, p.capacity, p.head_dim);
   if (buffer.name == "out") return plain(F32, p.m, std::size_t{p.heads} * p.head_dim);
@@ -106,7 +113,9 @@ std::size_t attention_bytes(const AttentionParams& p, const BufferSpec& buffer, 
 
 }  // namespace
 
-const Contract& contract(Op op) { return kContracts[static_cast<std::size_t>(op)]; }
+const Contract& contract(Op op) {
+  return kContracts[static_cast<std::size_t>(op)];
+}
 
 std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> params,
                          Packing packing) {
@@ -114,7 +123,8 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
   switch (op) {
     case Op::Matmul:
     case Op::MatmulHalf:
-    case Op::MatmulDense: return matmul_bytes(read<MatmulParams>(params), buffer, packing);
+    case Op::MatmulDense:
+      return matmul_bytes(read<MatmulParams>(params), buffer, packing);
     case Op::Embed: {
       const auto p = read<EmbedParams>(params);
       if (buffer.name == "table") return p.vocab * row_bytes(packing, p.k);
@@ -123,9 +133,11 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
     case Op::NormQuant:
     case Op::AddNormQuant:
     case Op::Relu2NormQuant:
-    case Op::AddNorm: return norm_bytes(read<NormParams>(params), buffer);
+    case Op::AddNorm:
+      return norm_bytes(read<NormParams>(params), buffer);
     case Op::Rope:
-    case Op::Attention: return attention_bytes(read<AttentionParams>(params), buffer, packing);
+    case Op::Attention:
+      return attention_bytes(read<AttentionParams>(params), buffer, packing);
     case Op::Head: {
       const auto p = read<HeadParams>(params);
       if (buffer.name == "table") return p.n * row_bytes(packing, p.k);
@@ -141,18 +153,23 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params) {
   switch (op) {
     case Op::Matmul:
     case Op::MatmulHalf:
-    case Op::MatmulDense: return read<MatmulParams>(params).n;
-    case Op::Embed: return read<EmbedParams>(params).m;
+    case Op::MatmulDense:
+      return read<MatmulParams>(params).n;
+    case Op::Embed:
+      return read<EmbedParams>(params).m;
     case Op::NormQuant:
     case Op::AddNormQuant:
     case Op::Relu2NormQuant:
-    case Op::AddNorm: return read<NormParams>(params).m;
-    case Op::Rope: return read<AttentionParams>(params).m;
+    case Op::AddNorm:
+      return read<NormParams>(params).m;
+    case Op::Rope:
+      return read<AttentionParams>(params).m;
     case Op::Attention: {
       const auto p = read<AttentionParams>(params);
       return p.m * p.heads;
     }
-    case Op::Head: return read<HeadParams>(params).n;
+    case Op::Head:
+      return read<HeadParams>(params).n;
   }
   return 0;
 }

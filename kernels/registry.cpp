@@ -21,13 +21,21 @@ namespace {
 using namespace feature;
 
 constexpr auto kVariants = std::to_array<KernelVariant>({
-#define ROTOR_CPU(stem, op, packing, needs, batch)                                        \
-  {"cpu/" #stem, Backend::Cpu, Op::op,   Packing::packing, needs, Batch::batch, Tile{}, \
-   &cpu::stem},
+#define ROTOR_CPU(stem, op, packing, needs, batch) \
+  {"cpu/" #stem, Backend::Cpu, Op::op, Packing::packing, needs, Batch::batch, Tile{}, &cpu::stem},
 #if defined(ROTOR_HAVE_VULKAN)
-#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens)                             \
-  {"vulkan/" #stem "@" #rows "x" #tokens, Backend::Vulkan, Op::op, Packing::packing, needs,     \
-   Batch::batch, Tile{rows, tokens}, nullptr, {}, nullptr, &vulkan::stem},
+#define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens) \
+  {"vulkan/" #stem "@" #rows "x" #tokens,                           \
+   Backend::Vulkan,                                                 \
+   Op::op,                                                          \
+   Packing::packing,                                                \
+   needs,                                                           \
+   Batch::batch,                                                    \
+   Tile{rows, tokens},                                              \
+   nullptr,                                                         \
+   {},                                                              \
+   nullptr,                                                         \
+   &vulkan::stem},
 #endif
 #include "kernels/variants.inc"
 });
@@ -59,7 +67,9 @@ static_assert(every_op_has_a_portable_row(), "an op has no portable CPU row");
 
 }  // namespace
 
-std::span<const KernelVariant> variants() { return kVariants; }
+std::span<const KernelVariant> variants() {
+  return kVariants;
+}
 
 const KernelVariant* find_variant(std::string_view name) {
   for (const KernelVariant& row : kVariants) {

@@ -24,14 +24,19 @@ constexpr FeatureName kFeatureNames[] = {
 
 std::string_view backend_name(Backend backend) {
   switch (backend) {
-    case Backend::Cpu: return "cpu";
-    case Backend::OpenCL: return "opencl";
-    case Backend::Vulkan: return "vulkan";
+    case Backend::Cpu:
+      return "cpu";
+    case Backend::OpenCL:
+      return "opencl";
+    case Backend::Vulkan:
+      return "vulkan";
   }
   return "?";
 }
 
-std::span<const FeatureName> feature_names() { return kFeatureNames; }
+std::span<const FeatureName> feature_names() {
+  return kFeatureNames;
+}
 
 std::string feature_list(Features features) {
   std::string list;
