@@ -24,8 +24,7 @@ ROTOR_INLINE void add_four(const typename Weights::Step (&step)[kVectors], const
   typename V::Ints codes[kVectors];
   ROTOR_UNROLL
   for (std::size_t v = 0; v < kVectors; ++v) {
-    codes[v] = kInPlace ? Weights::template codes_in_place<J>(step[v])
-                        : Weights::template codes<J>(step[v]);
+    codes[v] = Weights::template codes < J, kInPlace ? J : 0 > (step[v]);
   }
   ROTOR_UNROLL
   for (std::size_t t = 0; t < kTokens; ++t) {

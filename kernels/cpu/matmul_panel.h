@@ -28,15 +28,10 @@ struct TwoBits {
   using Step = typename V::Ints;
 
   static Step load(const std::byte* at) { return V::load(at); }
-  // Codes of columns 4 J to 4 J + 3.
-  template <int J>
+  // Codes of columns 4 J to 4 J + 3, times 4^kPlace: where they lie already, no shift is needed.
+  template <int J, int kPlace = 0>
   static typename V::Ints codes(Step step) {
-    return V::and_with(V::template shift_right<2 * J>(step), 0x03030303u);
-  }
-  // The same times 4^J, without the shift.
-  template <int J>
-  static typename V::Ints codes_in_place(Step step) {
-    return V::and_with(step, 0x03030303u << (2 * J));
+    return V::and_with(V::template shift_right<2 * (J - kPlace)>(step), 0x03030303u << 2 * kPlace);
   }
 };
 
@@ -48,13 +43,9 @@ struct Bytes {
   using Step = const std::byte*;
 
   static Step load(const std::byte* at) { return at; }
-  template <int J>
+  template <int J, int kPlace = 0>  // places make no difference: kFieldBits is 0
   static typename V::Ints codes(Step step) {
     return V::load(step + 64 * J);
-  }
-  template <int J>
-  static typename V::Ints codes_in_place(Step step) {
-    return codes<J>(step);
   }
 };
 
