@@ -24,7 +24,8 @@ struct BenchOptions {
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;
-  std::string out;                             // report; "-" is stdout; empty: none
+  bool self_test = false;  // let the checks find injected bugs, and nothing else
+  std::string out;         // report; "-" is stdout; empty: none
   std::map<std::string, std::string> context;  // remembered in the report
   std::vector<std::string> argv;               // for the report
   std::vector<std::string> repro_args;  // flags that a command repeating a case needs as well

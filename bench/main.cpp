@@ -58,6 +58,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--context", flags.context, "KEY=VALUE to remember in the report; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
+  app.add_flag("--self-test", options.self_test,
+               "let the checks find injected bugs, and run nothing else");
   app.add_flag("--list", flags.list, "print the names of the cases");
   app.add_flag("--list-variants", flags.list_variants, "print the kernel variants");
   app.add_flag("--list-devices", flags.list_devices, "print the devices");

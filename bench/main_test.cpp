@@ -174,6 +174,17 @@ TEST_F(MainTest, AnInterruptKeepsWhatWasFinished) {
                           [](const CaseResult& r) { return r.verdict.status == Status::NotRun; }));
 }
 
+TEST_F(MainTest, TheChecksFindInjectedBugs) {
+  const Outcome run = bench("--self-test --seed 3 --out r.json");
+  EXPECT_EQ(run.code, 0) << run.out;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  ASSERT_TRUE(report.run.self_test);
+  EXPECT_GE(report.run.self_test->mutants, 20u);
+  EXPECT_EQ(report.run.self_test->caught, report.run.self_test->mutants);
+}
+
 TEST_F(MainTest, ListsAreForPipes) {
   const Outcome cases = bench("--list --filter n64_k256 --features baseline");
   EXPECT_EQ(cases.code, 0);

@@ -76,6 +76,7 @@ class BenchRun {
   int run() {
     try {
       start();
+      if (wants_self_test()) self_test();
       for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
         // Each device gets an equal part of what is left.
         deadline_s_ =
@@ -129,6 +130,18 @@ class BenchRun {
             {"budget_s", std::to_string(options_.budget_s)},
             {"verify_only", options_.verify_only ? "true" : "false"},
             {"out", options_.out}};
+  }
+
+  // A run of everything begins by showing that its checks can fail.
+  bool wants_self_test() const {
+    return options_.self_test || (options_.suite == "all" && options_.filters.empty());
+  }
+
+  void self_test() {
+    progress_.show("self-test", "injected kernel bugs", -1);
+    const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
+    const SelfTest found = run_kernel_self_test(*cpu, options_.seed);
+    journal_.append(SelfTestDone{{found.mutants, found.caught, found.missed}, {}});
   }
 
   void run_device(Device& device) {
@@ -240,7 +253,11 @@ class BenchRun {
       if (is_wrong(status)) wrong += count;
       if (is_broken(status)) broken += count;
     }
+    const std::optional<MutantCount>& mutants = report.run.self_test;
     if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", now()};
+    if (mutants && mutants->caught < mutants->mutants) {
+      return {kExitCheckFailed, "the checks miss injected bugs and prove nothing", now()};
+    }
     if (wrong > 0) {
       return {kExitCheckFailed, count_of(wrong, "check") + " found wrong results", now()};
     }
@@ -250,6 +267,7 @@ class BenchRun {
     if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
       return {kExitUsage, "nothing fits into the budget; raise --budget", now()};
     }
+    if (options_.self_test) return {kExitOk, "the checks find every injected bug", now()};
     if (all[Status::Pass] == 0) {
       return {kExitUnavailable, "this machine can run nothing of what was asked for", now()};
     }
