@@ -185,6 +185,26 @@ TEST_F(MainTest, TheChecksFindInjectedBugs) {
   EXPECT_EQ(report.run.self_test->caught, report.run.self_test->mutants);
 }
 
+TEST_F(MainTest, TheCacheIsHeldAgainstNone) {
+  const Outcome run = bench("--suite kv --device cpu --seed 3 --out r.json");
+  EXPECT_EQ(run.code, 0) << run.out;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_GE(report.kv.size(), 100u);
+  EXPECT_GE(report.kv_timings.size(), 4u);
+  ASSERT_TRUE(report.run.kv_self_test);
+  EXPECT_EQ(report.run.kv_self_test->mutants, 11u);
+  EXPECT_EQ(report.run.kv_self_test->caught, 11u);
+  for (const char* mode : {"bitwise", "lockstep", "cache_rows", "end_to_end"}) {
+    EXPECT_TRUE(std::any_of(report.kv.begin(), report.kv.end(), [&](const KvResult& r) {
+      return r.mode == mode;
+    })) << mode;
+  }
+  const Outcome none = bench("--suite kv --device cpu --filter nothing_is_named_so");
+  EXPECT_EQ(none.code, 64) << none.out;
+}
+
 TEST_F(MainTest, ListsAreForPipes) {
   const Outcome cases = bench("--list --filter n64_k256 --features baseline");
   EXPECT_EQ(cases.code, 0);

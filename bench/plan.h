@@ -15,6 +15,7 @@ struct BenchPlan {
   std::vector<std::unique_ptr<Device>> devices;
   std::vector<AbsentBackend> absent;
   std::string model;  // whose shapes are among the cases
+  Filter filter{{}};
   std::vector<PlannedCase> cases;
   std::vector<const KernelVariant*> rows;  // that go through the battery
 
@@ -25,6 +26,7 @@ struct BenchPlan {
   std::vector<Unit> units_of(const DeviceInfo& device) const;
   std::string repro_row(const KernelVariant& variant) const;
 
+  bool kv = false;    // the cache against none
   std::string repro;  // the command that a case's own filter is appended to
 };
 

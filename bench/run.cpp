@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "bench/bench.h"
+#include "bench/kv.h"
 #include "bench/measure.h"
 #include "bench/pace.h"
 #include "bench/plan.h"
@@ -15,8 +16,10 @@
 #include "core/error.h"
 #include "core/stats.h"
 #include "model/commands.h"
+#include "model/session.h"
 #include "reports/journal.h"
 #include "reports/text.h"
+#include "verify/kv_ab.h"
 
 namespace rotor {
 namespace {
@@ -76,7 +79,7 @@ class BenchRun {
   int run() {
     try {
       start();
-      if (wants_self_test()) self_test();
+      self_test();
       for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
         // Each device gets an equal part of what is left.
         deadline_s_ =
@@ -132,21 +135,27 @@ class BenchRun {
             {"out", options_.out}};
   }
 
-  // A run of everything begins by showing that its checks can fail.
-  bool wants_self_test() const {
-    return options_.self_test || (options_.suite == "all" && options_.filters.empty());
-  }
-
+  // A run of a whole suite begins by showing that its checks can fail.
   void self_test() {
-    progress_.show("self-test", "injected kernel bugs", -1);
+    const bool whole = options_.self_test || options_.filters.empty();
+    const bool kernels = whole && (options_.self_test || options_.suite == "all");
+    const bool kv = whole && (kernels || options_.suite == "kv");
+    if (!kernels && !kv) return;
+    progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
-    const SelfTest found = run_kernel_self_test(*cpu, options_.seed);
-    journal_.append(SelfTestDone{{found.mutants, found.caught, found.missed}, {}});
+    const auto count = [](const SelfTest& found) {
+      return MutantCount{found.mutants, found.caught, found.missed};
+    };
+    SelfTestDone done;
+    if (kernels) done.kernels = count(run_kernel_self_test(*cpu, options_.seed));
+    if (kv) done.kv = count(run_kv_self_test(*cpu, options_.seed));
+    journal_.append(done);
   }
 
   void run_device(Device& device) {
     Visitor visitor(device);
     check_rows(device, visitor);
+    if (plan_.kv) run_kv(device);
     visit_cases(device, visitor);
   }
 
@@ -159,6 +168,34 @@ class BenchRun {
       const RowCheck row = visitor.check_row(*rows[i], options_.seed, plan_.repro_row(*rows[i]));
       if (!row.verdict.passed()) distrust(row);
       journal_.append(row);
+    }
+  }
+
+  // A random model first: its attention shows what a trained one may hide. At most a quarter of the
+  // time, because software devices would need all of it.
+  void run_kv(Device& device) {
+    const double until_s = now() + remaining() / 4;
+    bool complete = true;
+    KvSuite suite;
+    suite.seed = options_.seed;
+    suite.go_on = [&] { return complete = now() < until_s && !interrupted(); };
+    suite.on_result = [&](const KvResult& result) {
+      if (plan_.filter.matches(result.id)) journal_.append(result);
+      progress_.show("KV cache", result.id, until_s - now());
+    };
+    suite.on_timing = [&](const KvTiming& timing) {
+      journal_.append(timing);
+      progress_.show("KV cache", "position " + std::to_string(timing.position), until_s - now());
+    };
+    suite.model = "random";
+    check_kv(device, *random_untied_model(options_.seed), suite);
+    const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(plan_.model);
+    suite.model = options_.model.empty() ? "demo" : "model";
+    if (complete && fits_kv_ab(checkpoint->config())) check_kv(device, *checkpoint, suite);
+    if (complete && !options_.verify_only) time_kv(device, *checkpoint, suite, remaining() / 200);
+    if (!complete && !interrupted()) {
+      warnings_.push_back("the KV suite on " + device.info().id +
+                          " was cut short for lack of time; raise --budget");
     }
   }
 
@@ -253,9 +290,11 @@ class BenchRun {
       if (is_wrong(status)) wrong += count;
       if (is_broken(status)) broken += count;
     }
-    const std::optional<MutantCount>& mutants = report.run.self_test;
+    const auto misses = [](const std::optional<MutantCount>& count) {
+      return count && (count->caught < count->mutants || !count->missed.empty());
+    };
     if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", now()};
-    if (mutants && mutants->caught < mutants->mutants) {
+    if (misses(report.run.self_test) || misses(report.run.kv_self_test)) {
       return {kExitCheckFailed, "the checks miss injected bugs and prove nothing", now()};
     }
     if (wrong > 0) {
@@ -268,6 +307,9 @@ class BenchRun {
       return {kExitUsage, "nothing fits into the budget; raise --budget", now()};
     }
     if (options_.self_test) return {kExitOk, "the checks find every injected bug", now()};
+    if (plan_.kv && all.empty()) {
+      return {kExitUsage, "nothing of the KV suite matches --filter", now()};
+    }
     if (all[Status::Pass] == 0) {
       return {kExitUnavailable, "this machine can run nothing of what was asked for", now()};
     }

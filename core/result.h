@@ -154,8 +154,11 @@ struct KvTiming {
   std::string model;
   std::string device;
   std::uint32_t position = 0;
-  double with_cache_s = 0;
+  std::string format;       // of the cache's rows: "f32"
+  double with_cache_s = 0;  // medians
   double without_cache_s = 0;
+  std::vector<double> with_cache_samples_s;
+  std::vector<double> without_cache_samples_s;
 };
 
 }  // namespace rotor

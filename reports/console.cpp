@@ -163,28 +163,78 @@ std::string winners_table(const Report& report, const std::vector<Group>& groups
   return out + legend.text();
 }
 
-std::string kv_detail(const KvResult& kv) {
-  if (kv.status != Status::Pass) return std::string(status_name(kv.status)) + ": " + kv.message;
+// One line for all variants of a mode on a model: how many pass, and the worst of their numbers.
+struct KvGroup {
+  std::string device;
+  std::string model;
+  std::string mode;
+  std::vector<const KvResult*> rows;
+
+  std::size_t passed() const {
+    return static_cast<std::size_t>(std::count_if(
+        rows.begin(), rows.end(), [](const KvResult* r) { return r->status == Status::Pass; }));
+  }
+  template <typename T>
+  std::optional<T> worst(std::optional<T> KvResult::*field) const {
+    std::optional<T> most;
+    for (const KvResult* r : rows) {
+      if (r->*field && (!most || *(r->*field) > *most)) most = r->*field;
+    }
+    return most;
+  }
+};
+
+// "kv/lockstep/prefill16/demo" ends with the model.
+std::vector<KvGroup> group_kv(const Report& report) {
+  std::vector<KvGroup> groups;
+  for (const KvResult& kv : report.kv) {
+    const std::string model = kv.id.substr(kv.id.rfind('/') + 1);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const KvGroup& g) {
+      return g.device == kv.device && g.model == model && g.mode == kv.mode;
+    });
+    if (group == groups.end()) group = groups.insert(group, {kv.device, model, kv.mode, {}});
+    group->rows.push_back(&kv);
+  }
+  return groups;
+}
+
+std::string kv_numbers(const KvGroup& group) {
   std::ostringstream out;
   out.precision(2);
-  const auto limit = [&](const char* key) {
-    const auto found = kv.tolerance.find(key);
-    if (found != kv.tolerance.end()) out << " ≤ " << found->second;
-  };
-  if (kv.kv_rows_unequal) out << "unequal rows " << *kv.kv_rows_unequal << "  ";
-  if (kv.attn_max_rel) out << "attention " << *kv.attn_max_rel, limit("attn_max_rel"), out << "  ";
-  if (kv.logit_max_rel) out << "logits " << *kv.logit_max_rel, limit("logit_max_rel"), out << "  ";
-  if (kv.tokens_equal) out << "tokens " << *kv.tokens_equal << "/" << kv.positions;
+  if (const auto rows = group.worst(&KvResult::kv_rows_unequal)) out << *rows << " rows unequal  ";
+  if (const auto worst = group.worst(&KvResult::attn_max_rel)) {
+    out << "attention " << *worst;
+    for (const KvResult* r : group.rows) {
+      const auto limit = r->tolerance.find("attn_max_rel");
+      if (r->attn_max_rel != worst || limit == r->tolerance.end()) continue;
+      out << " (at most " << limit->second << ", " << r->variant << ")  ";
+      break;
+    }
+  }
+  if (const auto l = group.worst(&KvResult::logit_max_rel)) out << "logits " << *l << "  ";
+  if (group.worst(&KvResult::tokens_equal)) {
+    std::uint64_t equal = 0;
+    std::uint64_t all = 0;
+    for (const KvResult* r : group.rows) {
+      equal += r->tokens_equal.value_or(0);
+      all += r->positions;
+    }
+    out << "tokens " << equal << " of " << all;
+  }
   return out.str();
 }
 
 std::string kv_table(const Report& report) {
   if (report.kv.empty()) return "";
-  std::string out = "\nKV cache against no cache\n";
-  for (const KvResult& kv : report.kv) {
+  std::string out =
+      "\nKV cache against no cache: ways to fill it that pass, and the worst of each\n";
+  for (const KvGroup& group : group_kv(report)) {
+    const std::size_t passed = group.passed();
+    const bool all = passed == group.rows.size();
+    const std::string counts = std::to_string(passed) + " of " + std::to_string(group.rows.size());
     const std::string line =
-        "  " + mark(kv.status) + pad_right(kv.mode, 14) + pad_right(clip(kv.variant, 30), 31) +
-        pad_left(std::to_string(kv.positions), 5) + " positions  " + kv_detail(kv);
+        std::string("  ") + (all ? "✓ " : "✗ ") + pad_right(group.device + ' ' + group.model, 20) +
+        pad_right(group.mode, 12) + pad_left(counts, 9) + "   " + kv_numbers(group);
     out += clip(line, kConsoleColumns) + '\n';
   }
   return out;
@@ -195,10 +245,12 @@ std::string kv_timing_table(const Report& report) {
   std::string out = '\n' + pad_right("Time per token", 40) + pad_left("with cache", 14) +
                     pad_left("without", 14) + pad_left("ratio", 9) + '\n';
   for (const KvTiming& t : report.kv_timings) {
-    out += pad_right("  " + clip(t.model, 20) + ", position " + std::to_string(t.position), 40) +
-           pad_left(show_seconds(t.with_cache_s), 14) +
-           pad_left(show_seconds(t.without_cache_s), 14) +
-           pad_left(show_number(t.without_cache_s / t.with_cache_s), 9) + '\n';
+    out +=
+        pad_right(
+            "  " + t.device + ' ' + clip(t.model, 14) + ", position " + std::to_string(t.position),
+            40) +
+        pad_left(show_seconds(t.with_cache_s), 14) + pad_left(show_seconds(t.without_cache_s), 14) +
+        pad_left(show_number(t.without_cache_s / t.with_cache_s), 9) + '\n';
   }
   return out;
 }

@@ -21,7 +21,7 @@ struct RunStart {
 };
 
 struct SelfTestDone {
-  MutantCount kernels;
+  std::optional<MutantCount> kernels;
   std::optional<MutantCount> kv;
 };
 

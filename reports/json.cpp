@@ -308,8 +308,11 @@ Json kv_timing_json(const KvTiming& t) {
   return {{"model", t.model},
           {"device", t.device},
           {"position", t.position},
+          {"format", t.format},
           {"with_cache_ns", nanoseconds(t.with_cache_s)},
-          {"without_cache_ns", nanoseconds(t.without_cache_s)}};
+          {"without_cache_ns", nanoseconds(t.without_cache_s)},
+          {"with_cache_samples_ns", list(t.with_cache_samples_s, nanoseconds)},
+          {"without_cache_samples_ns", list(t.without_cache_samples_s, nanoseconds)}};
 }
 
 Json event_json(const Event& event) {

@@ -346,8 +346,14 @@ KvResult read_kv(const Reader& in) {
 }
 
 KvTiming read_kv_timing(const Reader& in) {
-  return {in.text("model"), in.text("device"), in.get<std::uint32_t>("position"),
-          in.get<double>("with_cache_ns") * 1e-9, in.get<double>("without_cache_ns") * 1e-9};
+  return {in.text("model"),
+          in.text("device"),
+          in.get<std::uint32_t>("position"),
+          in.text("format"),
+          in.get<double>("with_cache_ns") * 1e-9,
+          in.get<double>("without_cache_ns") * 1e-9,
+          in.times("with_cache_samples_ns", 1e-9),
+          in.times("without_cache_samples_ns", 1e-9)};
 }
 
 Event read_event(const Reader& in) {
@@ -389,7 +395,7 @@ Record read_any(const Reader& in) {
   if (kind == "roof") return read_roof(in.at("value"));
   if (kind == "event") return read_event(in.at("value"));
   if (kind == "self_test") {
-    return SelfTestDone{read_count(in, "kernels").value_or(MutantCount{}), read_count(in, "kv")};
+    return SelfTestDone{read_count(in, "kernels"), read_count(in, "kv")};
   }
   if (kind == "run_end") {
     return RunEnd{in.text("ended_at"), in.get("complete", false), read_power_state(in.at("power")),
