@@ -87,11 +87,9 @@ double Pace::slice(double remaining_s) const {
 // Whether a unit belongs to those that the time left in this round is enough for, when the cheap
 // ones are served first.
 bool Pace::fits(std::size_t unit, double remaining_s) const {
-  const double own = least_cost_[unit];
-  double sum = own;
+  double sum = least_cost_[unit];
   for (const std::size_t other : queue_) {
-    const double cost = least_cost_[other];
-    if (cost <= own) sum += cost;
+    if (price(other) <= price(unit)) sum += least_cost_[other];
   }
   return sum <= remaining_s;
 }
@@ -122,7 +120,7 @@ void Pace::start_round(double remaining_s) {
   }
   if (round_ > 1) {
     std::stable_sort(candidates.begin(), candidates.end(),
-                     [&](std::size_t a, std::size_t b) { return least_cost_[a] < least_cost_[b]; });
+                     [&](std::size_t a, std::size_t b) { return price(a) < price(b); });
     double sum = 0;
     const auto too_dear = [&](std::size_t unit) {
       return (sum += least_cost_[unit]) > remaining_s;
@@ -139,7 +137,7 @@ std::optional<Visit> Pace::next(double remaining_s) {
       draining_ = true;
       queue_ = std::exchange(deferred_, {});
       std::sort(queue_.begin(), queue_.end(), [&](std::size_t a, std::size_t b) {
-        return least_cost_[a] > least_cost_[b];  // taken from the back: the cheapest first
+        return price(a) > price(b);  // taken from the back: the cheapest first
       });
     }
     if (queue_.empty()) {

@@ -25,6 +25,7 @@ struct Unit {
   std::uint32_t n = 0;
   std::uint32_t k = 0;
   std::vector<std::size_t> cases;  // of the plan
+  double worth = 1;                // how many times its cost others may cost and still be left out
 };
 
 struct Visit {
@@ -75,6 +76,7 @@ class Pace {
   double estimate_cost(const Unit& unit) const;
   double least_cost_left() const;  // of the visits left in this round and, in the first, the second
   std::size_t visits_left() const;
+  double price(std::size_t unit) const { return least_cost_[unit] / units_[unit].worth; }
   bool fits(std::size_t unit, double remaining_s) const;
   void start_round(double remaining_s);
   double slice(double remaining_s) const;

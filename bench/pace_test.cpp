@@ -106,6 +106,17 @@ TEST(Pace, WhatDoesNotFitIsLeftOutTheCostliestFirst) {
   EXPECT_LT(dearest_done, 2 * cheapest_left);
 }
 
+TEST(Pace, WhatIsWorthMoreIsLeftOutLater) {
+  std::vector<Unit> units = all_units({"a", "b"});
+  for (Unit& unit : units) unit.worth = unit.variant == "b" ? 100 : 1;
+  Pace pace(std::move(units), 1);
+  Simulation machine;
+  machine.seconds_per_mac = 0.5e-9;
+  machine.run(pace, 160);  // one kernel takes 110 s
+  ASSERT_FALSE(pace.left_out().empty());
+  for (const std::size_t unit : pace.left_out()) EXPECT_EQ(pace.units()[unit].variant, "a");
+}
+
 TEST(Pace, EachUnitOncePerRoundAndShapesTogether) {
   Pace pace(all_units({"a", "b"}), 1);
   Simulation machine;

@@ -106,6 +106,8 @@ std::vector<Unit> BenchPlan::units_of(const DeviceInfo& device) const {
                       units.back().m == spec.m && units.back().n == spec.n &&
                       units.back().k == spec.k;
     if (!same) units.push_back({variant, spec.m, spec.n, spec.k, {}});
+    // Every speed-up needs the dense time.
+    if (cases[i].variant->op == Op::MatmulDense) units.back().worth = 10;
     units.back().cases.push_back(i);
   }
   return units;
