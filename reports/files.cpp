@@ -77,6 +77,10 @@ void check_writable(const std::string& path) {
   if (fs::is_directory(path, ignored)) {
     throw OutputError(path + ": cannot be written: it is a folder");
   }
+  // A rename would put a plain file in the place of a device or a pipe.
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+    throw OutputError(path + ": cannot be written: it is not a plain file");
+  }
   TemporaryFile file(path + ".tmp");
   if (!file.is_open() || !file.write("\n")) fail(path);
   // Renaming over a file needs no permission on it, but overwriting a protected one would surprise.

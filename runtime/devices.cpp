@@ -26,7 +26,8 @@ int match(const DeviceInfo& info, const std::string& specification) {
   return !wanted.empty() && lower(info.name).find(wanted) != std::string::npos ? 1 : 0;
 }
 
-std::unique_ptr<Device> open_listed(const DeviceInfo& info, const DeviceOptions& options) {
+std::unique_ptr<Device> open_listed([[maybe_unused]] const DeviceInfo& info,
+                                    const DeviceOptions& options) {
 #if defined(ROTOR_HAVE_VULKAN)
   if (info.backend == Backend::Vulkan) {
     return open_vulkan(std::stoul(info.id.substr(info.id.find(':') + 1)), options);

@@ -82,7 +82,7 @@ def cases(folder, programs):
     yield "no such device", [rotor, "generate", "--device", "abacus", "Hi"], UNAVAILABLE
     yield "no match", [bench, "--filter", "no_such_kernel"], USAGE
     yield "unwritable report", [*verify_one, "--out", str(folder / "no" / "r.json")], CANNOT_WRITE
-    yield "full disk", [*verify_one, "--out", "/dev/full"], CANNOT_WRITE
+    yield "report onto a device", [*verify_one, "--out", "/dev/full"], CANNOT_WRITE
     yield "full stdout", ["sh", "-c", f"{rotor} generate --greedy Hi >/dev/full"], CANNOT_WRITE
 
 
