@@ -38,6 +38,9 @@ void interrupt() {
 bool interrupted() {
   return interrupt_flag.load();
 }
+bool take_interrupt() {
+  return interrupt_flag.exchange(false);
+}
 
 std::string read_file(const std::string& path) {
   if (path == "-") {

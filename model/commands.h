@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "model/sampler.h"
 #include "model/session.h"
@@ -22,6 +23,19 @@ struct GenerateCommand {
   bool ids = false;  // print token ids instead of text
 };
 int run_generate(const GenerateCommand& command, std::ostream& out, std::ostream& talk);
+
+struct ChatCommand {
+  SessionOptions session;
+  SamplingOptions sampling;
+  std::string system;                         // empty: no system message
+  std::string answer_prompt = "Assistant: ";  // asks for an answer
+  std::vector<std::string> stop_strings;
+  std::uint32_t max_tokens = 1024;  // of one answer
+  std::uint32_t context = 0;        // positions of the cache; 0 is all that the model has
+  Packing kv = Packing::F32;
+  bool interactive = false;  // a person types
+};
+int run_chat(const ChatCommand& command, std::istream& in, std::ostream& out, std::ostream& talk);
 
 struct ScoreCommand {
   SessionOptions session;
@@ -45,6 +59,8 @@ int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream&
 // Set by a signal handler: commands finish what they are at and return kExitInterrupted.
 void interrupt();
 bool interrupted();
+// Whether there was an interruption, which is then forgotten.
+bool take_interrupt();
 
 // A file, or stdin for "-". Throws FormatError.
 std::string read_file(const std::string& path);

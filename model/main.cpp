@@ -61,42 +61,79 @@ struct SessionFlags {
   }
 };
 
+// Flags of the commands that choose tokens.
+struct SamplingFlags {
+  SamplingOptions options = {.temperature = 0.6f, .top_p = 0.9f};
+  bool greedy = false;
+  CLI::Option* seed = nullptr;
+
+  void add_to(CLI::App& app) {
+    app.add_flag("--greedy", greedy, "always the most likely token");
+    app.add_option("--temperature", options.temperature, "0 is greedy")->capture_default_str();
+    app.add_option("--top-k", options.top_k, "keep the k most likely tokens; 0: all")
+        ->capture_default_str();
+    app.add_option("--top-p", options.top_p, "keep the most likely tokens of this mass")
+        ->capture_default_str();
+    app.add_option("--min-p", options.min_p, "drop tokens below this share of the best")
+        ->capture_default_str();
+    app.add_option("--repetition-penalty", options.repetition_penalty, "above 1: repeat less")
+        ->capture_default_str();
+    app.add_option("--no-repeat-ngram", options.no_repeat_ngram, "never repeat n tokens; 0: may")
+        ->capture_default_str();
+    seed = app.add_option("--seed", options.seed, "of the sampler; default: random");
+  }
+
+  SamplingOptions read() {
+    if (greedy) options.temperature = 0;
+    if (seed->count() == 0 && options.temperature > 0) {
+      options.seed = std::random_device{}();
+      std::cerr << "seed       " << options.seed << "\n";
+    }
+    return options;
+  }
+};
+
 void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
   auto command = std::make_shared<GenerateCommand>();
-  command->sampling = {.temperature = 0.6f, .top_p = 0.9f};
-  auto greedy = std::make_shared<bool>(false);
+  auto sampling = std::make_shared<SamplingFlags>();
   CLI::App* sub = app.add_subcommand("generate", "continue a text");
   flags.add_to(*sub);
-  SamplingOptions& sampling = command->sampling;
   sub->add_option("prompt", command->prompt, "the text to continue")->required();
   sub->add_option("--max-tokens", command->max_tokens, "length of the answer")
       ->capture_default_str();
   sub->add_option("--context", command->context, "positions of the KV cache; 0: as many as needed");
-  sub->add_flag("--greedy", *greedy, "always the most likely token");
-  sub->add_option("--temperature", sampling.temperature, "0 is greedy")->capture_default_str();
-  sub->add_option("--top-k", sampling.top_k, "keep the k most likely tokens; 0: all")
-      ->capture_default_str();
-  sub->add_option("--top-p", sampling.top_p, "keep the most likely tokens of this mass")
-      ->capture_default_str();
-  sub->add_option("--min-p", sampling.min_p, "drop tokens below this share of the best")
-      ->capture_default_str();
-  sub->add_option("--repetition-penalty", sampling.repetition_penalty, "above 1: repeat less")
-      ->capture_default_str();
-  sub->add_option("--no-repeat-ngram", sampling.no_repeat_ngram, "never repeat n tokens; 0: may")
-      ->capture_default_str();
-  CLI::Option* seed = sub->add_option("--seed", sampling.seed, "of the sampler; default: random");
+  sampling->add_to(*sub);
   sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
   sub->add_flag("--ids", command->ids, "print token ids instead of text");
   sub->callback([=, &flags, &run] {
     run = [=, &flags] {
-      if (*greedy) command->sampling.temperature = 0;
-      if (seed->count() == 0 && command->sampling.temperature > 0) {
-        command->sampling.seed = std::random_device{}();
-        std::cerr << "seed       " << command->sampling.seed << "\n";
-      }
+      command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);
       command->kv = parse_kv(flags.kv);
       return run_generate(*command, std::cout, std::cerr);
+    };
+  });
+}
+
+void add_chat(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
+  auto command = std::make_shared<ChatCommand>();
+  auto sampling = std::make_shared<SamplingFlags>();
+  CLI::App* sub = app.add_subcommand("chat", "talk with the model, line by line");
+  flags.add_to(*sub);
+  sub->add_option("--system", command->system, "system message");
+  sub->add_option("--max-tokens", command->max_tokens, "longest answer")->capture_default_str();
+  sub->add_option("--context", command->context, "positions of the KV cache; 0: all of the model");
+  sub->add_option("--stop", command->stop_strings, "end answers before this text");
+  sub->add_option("--answer-prompt", command->answer_prompt, "what asks for an answer")
+      ->capture_default_str();
+  sampling->add_to(*sub);
+  sub->callback([=, &flags, &run] {
+    run = [=, &flags] {
+      command->sampling = sampling->read();
+      command->session = flags.read(sub->count("--features") != 0);
+      command->kv = parse_kv(flags.kv);
+      command->interactive = isatty(STDIN_FILENO) != 0;
+      return run_chat(*command, std::cin, std::cout, std::cerr);
     };
   });
 }
@@ -154,8 +191,10 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   std::function<int()> run;
   SessionFlags generate_flags;
+  SessionFlags chat_flags;
   SessionFlags score_flags;
   add_generate(app, generate_flags, run);
+  add_chat(app, chat_flags, run);
   add_score(app, score_flags, run);
   add_tokenize(app, run);
   try {
@@ -171,7 +210,10 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, [](int) { rotor::interrupt(); });
+  // Not std::signal: reading a line from the terminal must end when Ctrl-C comes.
+  struct sigaction action = {};
+  action.sa_handler = [](int) { rotor::interrupt(); };
+  sigaction(SIGINT, &action, nullptr);
   try {
     return run_program(argc, argv);
   } catch (const rotor::Error& error) {
