@@ -65,7 +65,9 @@ bool ChatLoop::read_line(std::istream& in, std::string& line) {
   for (;;) {
     if (options_.interactive) talk_ << "> " << std::flush;
     const bool read = static_cast<bool>(std::getline(in, line));
-    if (!options_.take_interrupt()) {
+    const bool ctrl_c = options_.take_interrupt();
+    // A person's Ctrl-C ends the read; if there is a line all the same, it was typed after that.
+    if (!ctrl_c || (read && options_.interactive)) {
       if (!read && options_.interactive) talk_ << std::endl;
       return read;
     }
@@ -145,6 +147,7 @@ void ChatLoop::generate_answer() {
   last_ = generate(transformer_, cache_, sampler_, all.first(last_kept_), all.subspan(last_kept_),
                    generate_, on_token);
   out_ << text.flush() << std::endl;
+  interrupted |= options_.take_interrupt();  // while the last token was computed
 
   cached_ = ids;
   cached_.insert(cached_.end(), last_.tokens.begin(), last_.tokens.end());

@@ -123,6 +123,15 @@ TEST_F(ChatLoopTest, CtrlCEndsAPipe) {
   EXPECT_EQ(answers_, "7 plus 8\n");
 }
 
+// A line that was typed is never lost to a Ctrl-C that came before it.
+TEST_F(ChatLoopTest, CtrlCBeforeALineKeepsTheLine) {
+  int calls = 0;
+  ChatOptions options{.interactive = true};
+  options.take_interrupt = [&calls] { return ++calls == 1; };
+  talk("What is 7 plus 8?\n", options);
+  EXPECT_EQ(answers_, "7 plus 8 is 15.\n");
+}
+
 // A terminal whose first read fails, as it does when a signal comes.
 class InterruptedOnce : public std::stringbuf {
  public:

@@ -2,6 +2,7 @@
 #include <ostream>
 #include <utility>
 
+#include "core/error.h"
 #include "model/chat_loop.h"
 #include "model/commands.h"
 
@@ -9,6 +10,7 @@ namespace rotor {
 
 int run_chat(const ChatCommand& command, std::istream& in, std::ostream& out, std::ostream& talk) {
   Session session(command.session);
+  if (interrupted()) return kExitInterrupted;  // while loading
   const Config& config = session.config();
   SamplingOptions sampling = command.sampling;
   sampling.bos = config.bos;

@@ -42,7 +42,8 @@ struct SessionFlags {
         ->capture_default_str();
     app.add_option("--features", features,
                    "use these CPU features only, e.g. baseline or avx2 or avx2,avx512");
-    app.add_option("--kernel", options.kernels, "prefer kernel variants with this in their name");
+    app.add_option("--kernel", options.kernels, "prefer kernel variants with this in their name")
+        ->allow_extra_args(false);
     app.add_option("--chunk", options.chunk, "tokens of a prompt processed at a time")
         ->check(CLI::Range(1, 4096))
         ->capture_default_str();
@@ -123,7 +124,8 @@ void add_chat(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
   sub->add_option("--system", command->system, "system message");
   sub->add_option("--max-tokens", command->max_tokens, "longest answer")->capture_default_str();
   sub->add_option("--context", command->context, "positions of the KV cache; 0: all of the model");
-  sub->add_option("--stop", command->stop_strings, "end answers before this text");
+  sub->add_option("--stop", command->stop_strings, "end answers before this text; repeatable")
+      ->allow_extra_args(false);
   sub->add_option("--answer-prompt", command->answer_prompt, "what asks for an answer")
       ->capture_default_str();
   sampling->add_to(*sub);
