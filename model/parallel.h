@@ -10,4 +10,8 @@ namespace rotor {
 // must not throw.
 void in_slices(std::size_t count, const std::function<void(std::size_t, std::size_t)>& job);
 
+// Calls job(0) ... job(count - 1), in this order but several at a time, and waits. After an
+// exception no further job begins; the first one is thrown again.
+void in_parallel(std::size_t count, const std::function<void(std::size_t)>& job);
+
 }  // namespace rotor

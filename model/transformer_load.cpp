@@ -1,12 +1,10 @@
 // Loading: checkpoint -> packed weights on the device, and the buffers of a forward pass.
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <mutex>
-#include <thread>
 
+#include "model/parallel.h"
 #include "model/transformer.h"
 
 namespace rotor {
@@ -20,28 +18,6 @@ std::unique_ptr<Buffer> upload(Device& device, std::span<const std::byte> data) 
 
 std::unique_ptr<Buffer> upload(Device& device, const std::vector<float>& data) {
   return upload(device, std::as_bytes(std::span(data)));
-}
-
-// Calls job(0) ... job(count - 1) from several threads; the first exception is thrown again.
-void in_parallel(std::size_t count, const std::function<void(std::size_t)>& job) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < count; i = next++) job(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (failure == nullptr) failure = std::current_exception();
-      next = count;
-    }
-  };
-  std::vector<std::thread> threads;
-  const unsigned extra = std::max(1u, std::thread::hardware_concurrency()) - 1;
-  for (unsigned i = 0; i < extra; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
-  if (failure != nullptr) std::rethrow_exception(failure);
 }
 
 // cos and sin of position * theta^(-2i / head_dim), made in double and rounded once: forming the
