@@ -34,7 +34,7 @@ struct Vocabulary {
 };
 
 // The file that holds the tokenizer of a model: a tokenizer.json or .gguf file itself, or the one
-// in a folder; nothing if there is none.
+// in a folder; nothing if there is none. Throws FormatError if a .gguf file cannot be read.
 std::optional<std::string> vocabulary_file(const std::string& folder_or_file);
 // Reads that file. Throws FormatError if there is none, it is malformed, or not a byte-level BPE
 // tokenizer that splits as Llama 3 does.

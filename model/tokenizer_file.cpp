@@ -10,17 +10,37 @@
 #include "model/tokenizer_gguf.h"
 
 namespace rotor {
+namespace {
+
+bool is_gguf(std::string_view text) {
+  return text.starts_with("GGUF");
+}
+
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+// GGUF files need not hold a tokenizer; generated weights have none.
+std::optional<std::string> unless_gguf_without(std::string path) {
+  const MappedFile file(path);
+  if (is_gguf(text_of(file)) && !parse_gguf(file.bytes(), path).find("tokenizer.ggml.model")) {
+    return std::nullopt;
+  }
+  return path;
+}
+
+}  // namespace
 
 std::optional<std::string> vocabulary_file(const std::string& folder_or_file) {
   namespace fs = std::filesystem;
   std::error_code error;
   const auto status = fs::status(folder_or_file, error);
   if (!fs::exists(status)) return std::nullopt;
-  if (!fs::is_directory(status)) return folder_or_file;
+  if (!fs::is_directory(status)) return unless_gguf_without(folder_or_file);
   const fs::path json = fs::path(folder_or_file) / "tokenizer.json";
   if (fs::exists(json, error)) return json.string();
   for (const auto& entry : fs::directory_iterator(folder_or_file, error)) {
-    if (entry.path().extension() == ".gguf") return gguf_file(folder_or_file);
+    if (entry.path().extension() == ".gguf") return unless_gguf_without(*gguf_file(folder_or_file));
   }
   return std::nullopt;
 }
@@ -32,12 +52,10 @@ Vocabulary read_vocabulary(const std::string& folder_or_file) {
                       ": no tokenizer here; name a tokenizer.json, a .gguf file, or their folder");
   }
   const MappedFile file(*path);
-  const auto bytes = file.bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.starts_with("GGUF")) {
-    return gguf_vocabulary(read_gguf_tokenizer(parse_gguf(bytes, *path), *path), *path);
+  if (is_gguf(text_of(file))) {
+    return gguf_vocabulary(read_gguf_tokenizer(parse_gguf(file.bytes(), *path), *path), *path);
   }
-  return parse_vocabulary(text, *path);
+  return parse_vocabulary(text_of(file), *path);
 }
 
 }  // namespace rotor
