@@ -6,9 +6,17 @@
 #include <string>
 #include <string_view>
 
+#include "core/error.h"
 #include "model/weights.h"
 
 namespace rotor {
+
+// A scale that cannot be right, apart from other faults of a file so that `inspect` can tell them
+// apart.
+class ScaleError : public FormatError {
+ public:
+  using FormatError::FormatError;
+};
 
 // A folder with config.json and safetensors files: packed (offline) or bf16 master (online).
 std::unique_ptr<Checkpoint> open_safetensors(const std::string& folder);
@@ -26,10 +34,15 @@ std::unique_ptr<Checkpoint> open_synthetic(std::string_view preset_and_seed);
 // The scale of every generated projection with k inputs.
 float synthetic_scale(std::uint32_t k);
 
+// The scale of layer 0's query projection in the published 2B4T, and whether a scale is that one up
+// to the rounding of the formats (bf16, f16).
+inline constexpr float kScaleOf2b4t = 1.21875f;
+bool near_scale(float scale, float expected);
+
 // True for the published model's sizes (bitnet-b1.58-2B-4T).
 bool is_2b4t(const Config& config);
 
-// Refuses scales that cannot be right for 2B4T; `where` names file and tensor. Throws FormatError.
+// Refuses scales that cannot be right for 2B4T; `where` names file and tensor. Throws ScaleError.
 void check_scale(const Config& config, std::uint32_t layer, Projection which, float scale,
                  const std::string& where);
 

@@ -106,6 +106,15 @@ class GgufCheckpoint : public Checkpoint {
            std::string(gguf_type_name(find(kGgufEmbedding).type)) + " embedding";
   }
 
+  std::vector<TensorSummary> tensors() const override {
+    std::vector<TensorSummary> result;
+    for (const GgufTensor& tensor : gguf_.tensors) {
+      result.push_back({std::string(tensor.name), std::string(gguf_type_name(tensor.type)),
+                        tensor.bytes.size()});
+    }
+    return result;
+  }
+
   TernaryMatrix projection(std::uint32_t layer, Projection which) const override {
     const GgufTensor& tensor = find(gguf_name(layer, which));
     const auto [n, k] = projection_shape(config_, which);

@@ -107,6 +107,14 @@ class SafetensorsCheckpoint : public Checkpoint {
            (quantisation_.packed ? "packed (offline)" : "master weights (online)");
   }
 
+  std::vector<TensorSummary> tensors() const override {
+    std::vector<TensorSummary> result;
+    for (const auto& [name, found] : tensors_) {
+      result.push_back({name, std::string(found.tensor.dtype), found.tensor.bytes.size()});
+    }
+    return result;
+  }
+
   TernaryMatrix projection(std::uint32_t layer, Projection which) const override {
     const std::string name = hf_name(layer, which);
     const Located& found = find(name);

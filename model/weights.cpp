@@ -14,10 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSynthetic = "synthetic:";
 
-bool near(float value, float expected) {
-  return std::fabs(value / expected - 1) < 0.01f;
-}
-
 }  // namespace
 
 std::optional<std::string> gguf_file(const std::string& model) {
@@ -81,24 +77,28 @@ bool is_2b4t(const Config& config) {
          config.layers == 30;
 }
 
+bool near_scale(float scale, float expected) {
+  return std::fabs(scale / expected - 1) < 0.01f;
+}
+
 void check_scale(const Config& config, std::uint32_t layer, Projection which, float scale,
                  const std::string& where) {
   const std::string value = std::to_string(scale);
   if (!std::isfinite(scale) || scale <= 0) {
-    throw FormatError(where + ": scale " + value + " is not finite and positive");
+    throw ScaleError(where + ": scale " + value + " is not finite and positive");
   }
   // Generated models have the same shape but scales of their own (rounded to f16 by some formats).
-  if (!is_2b4t(config) || near(scale, synthetic_scale(projection_shape(config, which).k))) return;
+  if (!is_2b4t(config) || near_scale(scale, synthetic_scale(projection_shape(config, which).k)))
+    return;
   // The published file has 1.21875 here. Some converters divide by the scale where they should
   // multiply, and write 1/1.21875.
-  if (layer == 0 && which == Projection::Q && near(scale, 1 / 1.21875f)) {
-    throw FormatError(
-        where + ": scale " + value +
-        " is the inverse of 2B4T's 1.21875: the converter that made this file divided "
-        "by the scale instead of multiplying; convert again from the original");
+  if (layer == 0 && which == Projection::Q && near_scale(scale, 1 / kScaleOf2b4t)) {
+    throw ScaleError(where + ": scale " + value +
+                     " is the inverse of 2B4T's 1.21875: the converter that made this file divided "
+                     "by the scale instead of multiplying; convert again from the original");
   }
   if (scale < 0.5f || scale > 10) {
-    throw FormatError(where + ": scale " + value + " is implausible for 2B4T (0.5 to 10)");
+    throw ScaleError(where + ": scale " + value + " is implausible for 2B4T (0.5 to 10)");
   }
 }
 

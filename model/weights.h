@@ -53,6 +53,13 @@ struct Table {
   std::span<const std::byte> bytes;  // [rows, columns], owned by the checkpoint
 };
 
+// A tensor as its file has it, for people.
+struct TensorSummary {
+  std::string name;
+  std::string type;  // as the format spells it: "BF16", "I2_S"
+  std::uint64_t bytes;
+};
+
 // Weights behind one interface, whatever the file. All functions may be called from several threads
 // at once. They throw FormatError when the file is not what it should be.
 class Checkpoint {
@@ -61,6 +68,8 @@ class Checkpoint {
   virtual const Config& config() const = 0;
   // "safetensors, packed (offline)": for people.
   virtual std::string description() const = 0;
+  // What the files hold, in no particular order; nothing for generated weights.
+  virtual std::vector<TensorSummary> tensors() const { return {}; }
   virtual TernaryMatrix projection(std::uint32_t layer, Projection which) const = 0;
   virtual std::vector<float> norm(std::uint32_t layer, Norm which) const = 0;
   virtual std::vector<float> final_norm() const = 0;
