@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/inspect.h"
 #include "model/sampler.h"
 #include "model/session.h"
 
@@ -55,6 +56,15 @@ struct TokenizeCommand {
   bool decode = false;
 };
 int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream& out);
+
+struct InspectCommand {
+  std::string model;
+  InspectOptions options;
+  std::uint32_t context = 0;  // positions of the memory table; 0 is all that the model has
+  bool json = false;
+};
+// kExitBadInput if the checkpoint fails a point of the acceptance list.
+int run_inspect(const InspectCommand& command, std::ostream& out);
 
 // Set by a signal handler: commands finish what they are at and return kExitInterrupted.
 void interrupt();

@@ -27,6 +27,19 @@ Packing parse_kv(const std::string& name) {
   throw UsageError("--kv " + name + ": known formats are f32, f16 and int8");
 }
 
+// One line that rewrites itself, on a terminal only.
+std::function<void(double)> terminal_progress(const std::string& what) {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [=, shown = -1](double share) mutable {
+    const int percent = static_cast<int>(share * 100);
+    if (percent == shown) return;
+    shown = percent;
+    std::cerr << "\r\033[K";
+    if (percent < 100) std::cerr << what << " " << percent << " %";
+    std::cerr << std::flush;
+  };
+}
+
 // Flags that every command with a model has.
 struct SessionFlags {
   SessionOptions options;
@@ -52,12 +65,7 @@ struct SessionFlags {
 
   SessionOptions read(bool given_features) {
     if (given_features) options.device_options.feature_mask = parse_features(features);
-    if (isatty(STDERR_FILENO) != 0) {
-      options.progress = [](double share) {
-        std::cerr << "\rloading " << static_cast<int>(share * 100) << " %"
-                  << (share >= 1 ? "\r              \r" : "") << std::flush;
-      };
-    }
+    options.progress = terminal_progress("loading");
     return options;
   }
 };
@@ -168,6 +176,24 @@ void add_tokenize(CLI::App& app, std::function<int()>& run) {
   sub->callback([=, &run] { run = [=] { return run_tokenize(*command, std::cin, std::cout); }; });
 }
 
+void add_inspect(CLI::App& app, std::function<int()>& run) {
+  auto command = std::make_shared<InspectCommand>();
+  CLI::App* sub =
+      app.add_subcommand("inspect", "what a checkpoint is, needs, and whether it is sound");
+  sub->add_option("model", command->model, "folder, GGUF file or synthetic:PRESET/SEED")
+      ->required();
+  sub->add_option("--context", command->context, "positions of the memory table; default: all");
+  sub->add_flag("--run", command->options.run,
+                "also run 2B4T on the prompts whose results are published");
+  sub->add_flag("--json", command->json, "as JSON");
+  sub->callback([=, &run] {
+    run = [=] {
+      command->options.progress = terminal_progress("reading");
+      return run_inspect(*command, std::cout);
+    };
+  });
+}
+
 // What CLI11 found wrong, as one line; an unknown flag gets the nearest known one.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
@@ -199,6 +225,7 @@ int run_program(int argc, char** argv) {
   add_chat(app, chat_flags, run);
   add_score(app, score_flags, run);
   add_tokenize(app, run);
+  add_inspect(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
