@@ -48,8 +48,12 @@ std::string read_file(const std::string& path) {
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) throw FormatError(path + ": cannot be opened");
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) throw FormatError(path + ": cannot be read");
+  std::string text;
+  char block[1 << 16];
+  while (file.read(block, sizeof block) || file.gcount() > 0) {
+    text.append(block, static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad()) throw FormatError(path + ": cannot be read; is it a folder?");
   return text;
 }
 

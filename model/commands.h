@@ -17,11 +17,16 @@ struct GenerateCommand {
   SessionOptions session;
   SamplingOptions sampling;
   std::string prompt;
-  std::uint32_t max_tokens = 128;
+  std::string
+      prompt_file;  // instead; "-" is stdin. One newline at its end is not part of the prompt
+  std::vector<std::string> stop_strings;  // the text ends before any of them
+  std::uint32_t samples = 1;              // texts; that with index i has the seed sampling.seed + i
+  std::uint32_t max_tokens = 128;         // of each
   std::uint32_t context = 0;  // positions of the cache; 0 is what prompt and answer need
   Packing kv = Packing::F32;
   bool no_cache = false;
-  bool ids = false;  // print token ids instead of text
+  bool ids = false;   // print token ids instead of text
+  bool json = false;  // one JSON document instead of text, when everything is there
 };
 int run_generate(const GenerateCommand& command, std::ostream& out, std::ostream& talk);
 

@@ -107,14 +107,28 @@ void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run)
   auto sampling = std::make_shared<SamplingFlags>();
   CLI::App* sub = app.add_subcommand("generate", "continue a text");
   flags.add_to(*sub);
-  sub->add_option("prompt", command->prompt, "the text to continue")->required();
+  CLI::Option* prompt = sub->add_option("prompt", command->prompt, "the text to continue");
+  CLI::Option* file =
+      sub->add_option("--prompt-file", command->prompt_file, "or a file that holds it; - is stdin")
+          ->excludes(prompt);
   sub->add_option("--max-tokens", command->max_tokens, "length of the answer")
+      ->capture_default_str();
+  sub->add_option("--stop", command->stop_strings, "end before this text; repeatable")
+      ->allow_extra_args(false);
+  sub->add_option("--n", command->samples,
+                  "texts to generate; --seed counts up from one to the next")
+      ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   sub->add_option("--context", command->context, "positions of the KV cache; 0: as many as needed");
   sampling->add_to(*sub);
   sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
-  sub->add_flag("--ids", command->ids, "print token ids instead of text");
+  CLI::Option* ids = sub->add_flag("--ids", command->ids, "print token ids instead of text");
+  sub->add_flag("--json", command->json, "print one JSON document: ids, text, times, memory")
+      ->excludes(ids);
   sub->callback([=, &flags, &run] {
+    if (prompt->count() + file->count() == 0) {
+      throw UsageError("generate needs a text to continue, or --prompt-file FILE");
+    }
     run = [=, &flags] {
       command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);

@@ -76,6 +76,19 @@ def cases(folder, programs):
     yield "missing model", [rotor, "generate", "--model", str(folder / "nothing"), "Hi"], BAD_INPUT
     yield "unknown preset", [rotor, "score", "--model", "synthetic:3b/1", "--ids", "-"], USAGE
     yield "unknown flag", [rotor, "generate", "--greedyy", "Hi"], USAGE
+    generate = [rotor, "generate", "--max-tokens", "4"]
+    (folder / "empty.txt").write_text("\n")
+    yield "missing prompt file", [*generate, "--prompt-file", str(folder / "nothing.txt")], BAD_INPUT
+    yield "empty prompt file", [*generate, "--prompt-file", str(folder / "empty.txt")], BAD_INPUT
+    yield "folder as prompt file", [*generate, "--prompt-file", str(folder)], BAD_INPUT
+    yield "two prompts", [*generate, "--prompt-file", str(folder / "empty.txt"), "Hi"], USAGE
+    yield "no prompt", generate, USAGE
+    yield "no sample", [*generate, "--n", "0", "Hi"], USAGE
+    yield "empty stop string", [*generate, "--stop", "", "Hi"], USAGE
+    yield "ids and JSON", [*generate, "--ids", "--json", "Hi"], USAGE
+    yield "chat without tokenizer", [rotor, "chat", "--model", str(folder / "no_tokenizer")], BAD_INPUT
+    yield "chat with an empty stop string", [rotor, "chat", "--stop", ""], USAGE
+    yield "chat with a context beyond the model", [rotor, "chat", "--context", "4096"], USAGE
     yield "unknown bench flag", [bench, "--suit", "all"], USAGE
     yield "unknown suite", [bench, "--suite", "everything"], USAGE
     yield "unknown feature", [rotor, "generate", "--features", "avx3", "Hi"], USAGE
@@ -84,6 +97,8 @@ def cases(folder, programs):
     yield "unwritable report", [*verify_one, "--out", str(folder / "no" / "r.json")], CANNOT_WRITE
     yield "report onto a device", [*verify_one, "--out", "/dev/full"], CANNOT_WRITE
     yield "full stdout", ["sh", "-c", f"{rotor} generate --greedy Hi >/dev/full"], CANNOT_WRITE
+    yield "full stdout, JSON", ["sh", "-c", f"{rotor} generate --json Hi >/dev/full"], CANNOT_WRITE
+    yield "full stdout, chat", ["sh", "-c", f"echo Hi | {rotor} chat >/dev/full"], CANNOT_WRITE
 
 
 def check(name, command, expected):
