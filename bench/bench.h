@@ -46,12 +46,27 @@ int list_cases(const BenchOptions& options, std::ostream& out);
 int list_variants(const BenchOptions& options, std::ostream& out);
 int list_devices(const BenchOptions& options, std::ostream& out);
 
+// `rotor-bench compare A B`: what changed from one report to the other.
+struct CompareOptions {
+  std::string a;  // reports
+  std::string b;
+  std::string format = "console";  // of what goes to standard output
+  std::vector<std::string> outs;   // files; their endings tell the format
+  double min_effect = 0.05;        // as in reports/compare.h
+};
+std::vector<std::string> compare_formats();
+// Exit code as in reports/compare.h. Throws FormatError, OutputError, and UsageError for an ending
+// that is no format's.
+int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk);
+
 // Turns "--benchmark_*" flags, which hands know from Google Benchmark, into ours; refuses those that
 // have no counterpart, naming the flag to use instead. Throws UsageError.
 std::vector<std::string> translate_benchmark_flags(const std::vector<std::string>& args);
 
 // "90", "90s", "10m", "1.5h" in seconds. Throws UsageError.
 double parse_duration(const std::string& text);
+// "5%" or "0.05", above 0 and below 1. Throws UsageError.
+double parse_share(const std::string& text);
 // Decimal, or hexadecimal with 0x. Throws UsageError.
 std::uint64_t parse_seed(const std::string& text);
 

@@ -74,6 +74,20 @@ double parse_duration(const std::string& text) {
   return value * found->second;
 }
 
+double parse_share(const std::string& text) {
+  char* end = nullptr;
+  double value = std::strtod(text.c_str(), &end);
+  const bool percent = *end == '%';
+  if (percent) {
+    value /= 100;
+    ++end;
+  }
+  if (end == text.c_str() || *end != '\0' || !(value > 0) || !(value < 1)) {
+    throw UsageError("'" + text + "' is not a share; write 3% or 0.03");
+  }
+  return value;
+}
+
 std::uint64_t parse_seed(const std::string& text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   const std::string digits = hex ? text.substr(2) : text;

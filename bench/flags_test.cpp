@@ -38,6 +38,14 @@ TEST(Flags, DurationsHaveUnits) {
   }
 }
 
+TEST(Flags, SharesArePercentOrFraction) {
+  EXPECT_DOUBLE_EQ(parse_share("3%"), 0.03);
+  EXPECT_DOUBLE_EQ(parse_share("0.5"), 0.5);
+  for (const char* bad : {"", "%", "0", "-1%", "100%", "3 %", "3%%", "nan", "x"}) {
+    EXPECT_THROW(parse_share(bad), UsageError) << bad;
+  }
+}
+
 TEST(Flags, SeedsAreDecimalOrHexadecimal) {
   EXPECT_EQ(parse_seed("42"), 42u);
   EXPECT_EQ(parse_seed("0x5eed"), 0x5eedu);

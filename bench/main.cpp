@@ -24,6 +24,8 @@ constexpr const char* kFooter =
 
 struct Flags {
   BenchOptions options;
+  CompareOptions compare;
+  std::string min_effect = "5%";
   bool list = false;
   bool list_variants = false;
   bool list_devices = false;
@@ -65,12 +67,38 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--list-devices", flags.list_devices, "print the devices");
 }
 
+CLI::App* add_compare(CLI::App& app, Flags& flags) {
+  CLI::App* command = app.add_subcommand("compare", "what changed from report A to report B");
+  CompareOptions& options = flags.compare;
+  command->add_option("A", options.a, "report, the older one")->required();
+  command->add_option("B", options.b, "report, the newer one")->required();
+  command->add_option("--format", options.format, "of what is printed")
+      ->check(CLI::IsMember(compare_formats()))
+      ->capture_default_str();
+  command
+      ->add_option("--out", options.outs,
+                   "also write this file: .txt, .md, .json, .html or .csv; repeatable")
+      ->allow_extra_args(false);
+  command->add_option("--min-effect", flags.min_effect, "smaller differences count as none")
+      ->capture_default_str();
+  command->footer(
+      "Times change no exit code here. 0: nothing lost, nothing wrong; 2: B got a case wrong; 4: "
+      "a case\nthat passed in A did not run to an end in B; 65: not a report");
+  return command;
+}
+
+// The command that was given, or the program itself.
+const CLI::App& active(const CLI::App& app) {
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  return commands.empty() ? app : *commands.front();
+}
+
 // What CLI11 found wrong, as one line; an unknown flag gets the nearest known one.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<std::string> rest = app.remaining();
+  const std::vector<std::string> rest = app.remaining(true);
   if (rest.empty()) return error.what();
   std::vector<std::string> known;
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : active(app).get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
   const std::string& word = rest.front();
@@ -118,6 +146,7 @@ int run_program(int argc, char** argv) {
   app.footer(kFooter);
   Flags flags;
   add_flags(app, flags);
+  const CLI::App* compare = add_compare(app, flags);
   flags.options.argv.assign(argv, argv + argc);
   std::vector<std::string> args =
       translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
@@ -128,6 +157,10 @@ int run_program(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));
+  }
+  if (compare->parsed()) {
+    flags.compare.min_effect = parse_share(flags.min_effect);
+    return run_compare(flags.compare, std::cout, std::cerr);
   }
   interpret(app, flags);
   if (flags.list) return list_cases(flags.options, std::cout);

@@ -221,6 +221,28 @@ TEST_F(MainTest, ListsAreForPipes) {
   EXPECT_EQ(bench("--help").code, 0);
 }
 
+TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {
+  ASSERT_EQ(bench(std::string(kQuick) + "--out a.json").code, 0);
+  const Outcome same = bench("compare a.json a.json --out c.html --out c.json --out c.md");
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("0 faster, 0 slower, 2 same, 0 unclear"));
+  EXPECT_THAT(load_file(folder_ / "c.html"), StartsWith("<!doctype html>"));
+  const auto violations =
+      schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/comparison-1.schema.json"),
+                        load_file(folder_ / "c.json"));
+  EXPECT_THAT(violations, IsEmpty());
+
+  nlohmann::json dropped = nlohmann::json::parse(load_file(folder_ / "a.json"));
+  dropped["results"].erase(1);
+  save_file(folder_ / "dropped.json", dropped.dump());
+  const Outcome lost = bench("compare a.json dropped.json");
+  EXPECT_EQ(lost.code, 4);
+  EXPECT_THAT(lost.out, HasSubstr("coverage shrank: 1 check"));
+  EXPECT_EQ(bench("compare a.json absent.json").code, 65);
+  EXPECT_EQ(bench("compare a.json").code, 64);
+  EXPECT_EQ(bench("compare a.json a.json --out c.pdf").code, 64);
+}
+
 TEST_F(MainTest, ABudgetForNothingIsSaid) {
   const Outcome run = bench("--filter 'n13824_k2560_b128$' --budget 10ms");
   EXPECT_EQ(run.code, 64);

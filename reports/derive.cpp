@@ -14,7 +14,12 @@ namespace {
 constexpr double kNoisySpread = 0.10;
 constexpr double kNoisyUncertainty = 0.05;
 
-Derived derive_one(const Measurement& measured) {
+// Above the roof by more than this is an alarm. Roofs and kernels are medians of the same clock,
+// which agree within 1 % on a quiet machine.
+constexpr double kAboveRoof = 1.02;
+
+Derived derive_one(const std::vector<Roof>& roofs, const CaseResult& result) {
+  const Measurement& measured = *result.measurement;
   Derived d;
   const std::vector<double>& s = measured.samples_s;
   d.median_s = median(s);
@@ -26,6 +31,12 @@ Derived derive_one(const Measurement& measured) {
   d.bytes_per_s = static_cast<double>(measured.min_bytes) / d.median_s;
   d.noisy = d.spread > kNoisySpread ||
             (std::isfinite(d.uncertainty) && d.uncertainty > kNoisyUncertainty);
+  d.limit = limit_of(roofs, result);
+  if (d.limit) {
+    d.share = d.limit->seconds / d.median_s;
+    // Not for a lucky median: the slow end of its interval must be above as well.
+    d.above_roof = d.limit->seconds / median_interval(s, 0.95).second > kAboveRoof;
+  }
   return d;
 }
 
@@ -43,7 +54,7 @@ std::vector<std::optional<Derived>> derive(const Report& report) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const CaseResult& result = report.results[i];
     if (!result.measurement || result.measurement->samples_s.empty()) continue;
-    all[i] = derive_one(*result.measurement);
+    all[i] = derive_one(report.roofs, result);
     if (result.spec.op == "matmul_dense") dense[work_of(result.spec)] = all[i]->median_s;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {

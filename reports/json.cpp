@@ -10,17 +10,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string hex(std::uint64_t value, int digits) {
-  char text[20];
-  std::snprintf(text, sizeof text, "%0*llx", digits, static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::string hex_key(std::uint64_t value) {
-  return hex(value, 16);
-}
 std::string hex_seed(std::uint64_t value) {
-  return "0x" + hex(value, 1);
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
 }
 
 // Strict JSON has no NaN and no infinity.
@@ -152,6 +145,7 @@ Json roof_json(const Roof& roof) {
           {"at", roof.at},
           {"median", number(roof.median)},
           {"unit", roof.unit},
+          {"threads", or_null(roof.threads)},
           {"samples", list(roof.samples, [](double v) { return v; })}};
 }
 
@@ -238,6 +232,12 @@ Json perf_json(const Measurement& measured, const std::optional<Derived>& derive
                       {"bytes_per_s", number(derived->bytes_per_s)},
                       {"speedup_over_dense", number(derived->speedup)},
                       {"noisy", derived->noisy}};
+    if (derived->limit) {
+      out["derived"]["roof_ns"] = nanoseconds(derived->limit->seconds);
+      out["derived"]["limiter"] = limiter_name(derived->limit->limiter);
+      out["derived"]["efficiency"] = number(derived->share);
+      out["derived"]["above_roof"] = derived->above_roof;
+    }
   }
   return out;
 }

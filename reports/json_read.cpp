@@ -213,6 +213,7 @@ Roof read_roof(const Reader& in) {
   roof.median = in.get("median", std::numeric_limits<double>::quiet_NaN());
   roof.unit = in.get<std::string>("unit");
   roof.samples = in.get<std::vector<double>>("samples");
+  roof.threads = in.optional<unsigned>("threads");
   return roof;
 }
 

@@ -1,4 +1,5 @@
 #include <array>
+#include <cstdio>
 #include <utility>
 
 #include "core/random.h"
@@ -89,6 +90,12 @@ bool is_wrong(Status status) {
 bool is_broken(Status status) {
   return status == Status::Crash || status == Status::Timeout || status == Status::DeviceLost ||
          status == Status::OutOfMemory || status == Status::Error;
+}
+
+std::string hex_key(std::uint64_t value) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
 }
 
 std::uint64_t case_key(const Case& spec) {

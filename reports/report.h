@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "reports/roofline.h"
 
 namespace rotor {
 
@@ -114,17 +115,6 @@ struct DeviceFacts {
   std::string timer_check;  // what was tried, for people
 };
 
-// One measured limit of a device.
-struct Roof {
-  std::string device;
-  std::string kind;  // read_bw, int8_dot, ...: the schema's list
-  std::optional<std::uint64_t> footprint_bytes;
-  std::string at;  // start, middle, end
-  double median = 0;
-  std::string unit;  // "bytes/s", "ops/s", "ns"
-  std::vector<double> samples;
-};
-
 struct Event {
   double t_s = 0;    // since the start of the run
   std::string kind;  // device_lost, worker_restart, throttle_start, ...
@@ -168,6 +158,9 @@ bool is_wrong(Status status);
 // The harness could not find out: crash, timeout, device_lost, out_of_memory, error.
 bool is_broken(Status status);
 
+// 64-bit numbers as the format writes them: 16 hexadecimal digits.
+std::string hex_key(std::uint64_t value);
+
 // 64-bit identity of a case's parameters, the same on every machine.
 std::uint64_t case_key(const Case& spec);
 
@@ -181,8 +174,12 @@ struct Derived {
   double ops_per_s = 0;    // a multiply-add is two
   double bytes_per_s = 0;
   std::optional<double>
-      speedup;         // over the dense FP32 product on the CPU: same shape, batch, cache
-  bool noisy = false;  // the spread or the trend says: do not trust the last digits
+      speedup;                  // over the dense FP32 product on the CPU: same shape, batch, cache
+  bool noisy = false;           // the spread or the trend says: do not trust the last digits
+  std::optional<Limit> limit;   // of the device, where its roofline was measured
+  std::optional<double> share;  // of the limit that was reached: 1 is as fast as can be
+  // Faster than the device can be: a cache that was not cold, a clock or a roof that is wrong.
+  bool above_roof = false;
 };
 // Index i belongs to results[i]; nothing where nothing was measured.
 std::vector<std::optional<Derived>> derive(const Report& report);

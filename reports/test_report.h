@@ -160,7 +160,7 @@ inline std::vector<Record> sample_records() {
           timed("matmul_fast", 1, {100e-6, 100e-6, 120e-6}),
           kv,
           KvTiming{"demo", "cpu:0", 64, "f32", 1e-3, 20e-3, {1e-3, 1.5e-3}, {20e-3}},
-          Roof{"cpu:0", "read_bw", 1u << 28, "start", 2e10, "bytes/s", {2e10, 1.9e10}},
+          Roof{"cpu:0", "read_bw", 1u << 28, "start", 2e10, "bytes/s", {2e10, 1.9e10}, {}},
           Event{3.5, "throttle_start", "", "clock fell"},
           SelfTestDone{MutantCount{20, 20, {}}, {}},
           run_end(2, "1 case is wrong")};

@@ -1,0 +1,58 @@
+#include <filesystem>
+#include <ostream>
+
+#include "bench/bench.h"
+#include "core/error.h"
+#include "reports/compare.h"
+
+namespace rotor {
+namespace {
+
+Report load_report(const std::string& path) {
+  return read_json(load_file(path), path);
+}
+
+std::string render(const Comparison& comparison, const std::string& format) {
+  if (format == "console") return console_text(document_of(comparison));
+  if (format == "markdown") return markdown_text(document_of(comparison));
+  if (format == "html") return html_text(document_of(comparison));
+  if (format == "csv") return comparison_csv(comparison);
+  return comparison_json(comparison);
+}
+
+}  // namespace
+
+std::vector<std::string> compare_formats() {
+  return {"console", "markdown", "json", "html", "csv"};
+}
+
+std::string format_of(const std::string& path) {
+  const std::string extension = std::filesystem::path(path).extension();
+  if (extension == ".txt") return "console";
+  if (extension == ".md") return "markdown";
+  if (extension == ".json") return "json";
+  if (extension == ".html") return "html";
+  if (extension == ".csv") return "csv";
+  throw UsageError("--out " + path +
+                   ": the format follows from the ending: .txt, .md, .json, .html or .csv");
+}
+
+int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk) {
+  for (const std::string& path : options.outs) {
+    format_of(path);
+    check_writable(path);
+  }
+  CompareRules rules;
+  rules.min_effect = options.min_effect;
+  const Comparison comparison =
+      compare(load_report(options.a), options.a, load_report(options.b), options.b, rules);
+  out << render(comparison, options.format) << std::flush;
+  if (!out) throw OutputError("the comparison could not be written to standard output");
+  for (const std::string& path : options.outs) {
+    save_file(path, render(comparison, format_of(path)));
+    talk << "comparison: " << path << '\n';
+  }
+  return exit_code(comparison);
+}
+
+}  // namespace rotor

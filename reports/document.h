@@ -1,0 +1,49 @@
+// Document: titled tables and lines of text, rendered for people (console, Markdown, HTML) and for
+// spreadsheets (CSV). What is said is decided once; how it looks, here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rotor {
+
+struct Cell {
+  std::string text;
+  std::optional<double> value;  // what `text` stands for, unrounded: CSV shows it, HTML sorts by it
+
+  Cell() = default;
+  Cell(std::string shown) : text(std::move(shown)) {}
+  Cell(const char* shown) : text(shown) {}
+  Cell(std::string shown, double exact) : text(std::move(shown)), value(exact) {}
+};
+
+struct Column {
+  std::string name;
+  bool number = false;  // aligned to the right
+};
+
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<Cell>> rows;
+  std::string note;         // below it
+  bool brief = true;        // false: too long for a terminal, which tells how many rows there are
+  std::string anchor = {};  // of the table in HTML, unique in its document
+};
+
+struct Document {
+  std::string title;
+  std::vector<std::string> lines;  // before the tables
+  std::vector<Table> tables;       // those without rows are not shown
+  std::vector<std::string> closing;
+};
+
+// At most kConsoleColumns wide: the first column gives way.
+std::string console_text(const Document& document);
+std::string markdown_text(const Document& document);  // GitHub's tables
+std::string html_text(const Document& document);      // a whole page, self-contained
+// One table, as RFC 4180 has it.
+std::string csv_text(const Table& table);
+
+}  // namespace rotor

@@ -1,0 +1,67 @@
+#include "reports/roofline.h"
+
+#include <gtest/gtest.h>
+
+#include "reports/report.h"
+#include "reports/test_report.h"
+
+namespace rotor {
+namespace {
+
+Roof roof(const std::string& kind, double median, const std::string& unit,
+          std::optional<std::uint64_t> footprint = {}) {
+  return {"cpu:0", kind, footprint, "start", median, unit, {}, {}};
+}
+
+TEST(Roofline, BandwidthIsInterpolatedInTheLogarithmOfTheFootprint) {
+  const std::vector<Roof> roofs = {roof("read_bw", 100, "bytes/s", 1024),
+                                   roof("read_bw", 20, "bytes/s", 4096),
+                                   roof("read_bw", 18, "bytes/s", 4096)};  // the best counts
+  EXPECT_DOUBLE_EQ(*bandwidth_at(roofs, "cpu:0", 10), 100);
+  EXPECT_DOUBLE_EQ(*bandwidth_at(roofs, "cpu:0", 2048), 60);
+  EXPECT_DOUBLE_EQ(*bandwidth_at(roofs, "cpu:0", 4096), 20);
+  EXPECT_DOUBLE_EQ(*bandwidth_at(roofs, "cpu:0", 1e9), 20);
+  EXPECT_FALSE(bandwidth_at(roofs, "vulkan:0", 1e9));
+}
+
+// By hand: 1,638,400 bytes and 13,107,200 operations.
+TEST(Roofline, TheLargestPartIsTheLimiter) {
+  const CaseResult result = timed("matmul_fast", 1, {1e-3});
+  struct Row {
+    double bandwidth, rate, launch_ns;
+    Limiter limiter;
+    double seconds;
+  };
+  for (const Row& row : {Row{1.6384e9, 1e15, 0, Limiter::Memory, 1e-3},
+                         Row{1.6384e15, 1.31072e9, 0, Limiter::Compute, 1e-2},
+                         Row{1.6384e9, 1e15, 1e5, Limiter::Memory, 1.1e-3},
+                         Row{1.6384e15, 1e15, 5e5, Limiter::Launch, 5e-4}}) {
+    const auto limit =
+        limit_of({roof("read_bw", row.bandwidth, "bytes/s", 1u << 28),
+                  roof("int8_dot", row.rate, "ops/s"), roof("launch_latency", row.launch_ns, "ns")},
+                 result);
+    ASSERT_TRUE(limit);
+    EXPECT_EQ(limit->limiter, row.limiter);
+    EXPECT_NEAR(limit->seconds, row.seconds, 1e-4 * row.seconds);
+  }
+}
+
+TEST(Roofline, LimitsOfOneThreadAreNotThoseOfTheDevice) {
+  Roof one = roof("read_bw", 1e9, "bytes/s", 1024);
+  one.threads = 1;
+  EXPECT_FALSE(bandwidth_at({one}, "cpu:0", 1024));
+  EXPECT_FALSE(limit_of({roof("read_bw", 1e9, "bytes/s", 1024)}, timed("matmul_fast", 1, {1e-3})));
+}
+
+TEST(Roofline, FasterThanTheDeviceCanBeIsAnAlarm) {
+  Report report = sample_report();  // matmul_fast takes 100 us
+  report.roofs = {roof("read_bw", 1e12, "bytes/s", 1024),
+                  roof("int8_dot", 13.1072e6 / 95e-6, "ops/s")};
+  EXPECT_NEAR(*derive(report)[0]->share, 0.95, 0.03);
+  EXPECT_FALSE(derive(report)[0]->above_roof);
+  report.roofs[1].median = 13.1072e6 / 150e-6;
+  EXPECT_TRUE(derive(report)[0]->above_roof);
+}
+
+}  // namespace
+}  // namespace rotor
