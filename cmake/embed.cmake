@@ -44,3 +44,35 @@ function(rotor_find_vulkan)
   list(JOIN missing ", " missing)
   set(ROTOR_VULKAN_MISSING "${missing}" PARENT_SCOPE)
 endfunction()
+
+# Gives `target` one function per file of kernels/opencl that returns its text, with the headers that
+# it includes (kernels/params.h first of all) put in place: rotor::opencl::<stem>(). Drivers compile it.
+function(rotor_embed_opencl target)
+  file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.cl)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.clh)
+  set(out ${CMAKE_BINARY_DIR}/opencl_text.cpp)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DOUT=${out}
+      -P ${PROJECT_SOURCE_DIR}/cmake/embed_text.cmake
+    DEPENDS ${kernels} ${headers} ${PROJECT_SOURCE_DIR}/kernels/params.h
+      ${PROJECT_SOURCE_DIR}/cmake/embed_text.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()
+
+# OpenCL needs its headers, the C++ ones too, and the loader library to link the module to.
+# Sets ROTOR_OPENCL_MISSING to what is not there.
+macro(rotor_find_opencl)
+  find_package(OpenCL QUIET)
+  find_package(OpenCLHeaders QUIET CONFIG)  # before OpenCLHeadersCpp, which needs its target
+  set(ROTOR_OPENCL_MISSING "")
+  if(NOT OpenCL_FOUND)
+    list(APPEND ROTOR_OPENCL_MISSING "libOpenCL (ocl-icd-opencl-dev)")
+  endif()
+  if(OpenCLHeaders_FOUND)
+    find_package(OpenCLHeadersCpp QUIET CONFIG)
+  endif()
+  if(NOT OpenCLHeadersCpp_FOUND)
+    list(APPEND ROTOR_OPENCL_MISSING "OpenCL C++ headers (opencl-headers, opencl-clhpp-headers)")
+  endif()
+  list(JOIN ROTOR_OPENCL_MISSING ", " ROTOR_OPENCL_MISSING)
+endmacro()

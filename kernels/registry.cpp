@@ -8,6 +8,13 @@ namespace cpu {
 #include "kernels/variants.inc"
 }  // namespace cpu
 
+#if defined(ROTOR_HAVE_OPENCL)
+namespace opencl {  // generated from kernels/opencl by cmake/embed.cmake
+#define ROTOR_OPENCL(stem, op, packing, needs, batch, rows, tokens) std::string_view stem();
+#include "kernels/variants.inc"
+}  // namespace opencl
+#endif
+
 #if defined(ROTOR_HAVE_VULKAN)
 namespace vulkan {  // generated from the shaders by cmake/embed.cmake
 #define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens) \
@@ -23,6 +30,20 @@ using namespace feature;
 constexpr auto kVariants = std::to_array<KernelVariant>({
 #define ROTOR_CPU(stem, op, packing, needs, batch) \
   {"cpu/" #stem, Backend::Cpu, Op::op, Packing::packing, needs, Batch::batch, Tile{}, &cpu::stem},
+#if defined(ROTOR_HAVE_OPENCL)
+#define ROTOR_OPENCL(stem, op, packing, needs, batch, rows, tokens) \
+  {"opencl/" #stem "@" #rows "x" #tokens,                           \
+   Backend::OpenCL,                                                 \
+   Op::op,                                                          \
+   Packing::packing,                                                \
+   needs,                                                           \
+   Batch::batch,                                                    \
+   Tile{rows, tokens},                                              \
+   nullptr,                                                         \
+   #stem,                                                           \
+   &opencl::stem,                                                   \
+   nullptr},
+#endif
 #if defined(ROTOR_HAVE_VULKAN)
 #define ROTOR_VULKAN(stem, op, packing, needs, batch, rows, tokens) \
   {"vulkan/" #stem "@" #rows "x" #tokens,                           \

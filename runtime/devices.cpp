@@ -4,6 +4,9 @@
 #include <cctype>
 
 #include "core/error.h"
+#if defined(ROTOR_HAVE_OPENCL)
+#include "runtime/load_opencl.h"
+#endif
 #if defined(ROTOR_HAVE_VULKAN)
 #include "runtime/vulkan_device.h"
 #endif
@@ -26,12 +29,13 @@ int match(const DeviceInfo& info, const std::string& specification) {
   return !wanted.empty() && lower(info.name).find(wanted) != std::string::npos ? 1 : 0;
 }
 
-std::unique_ptr<Device> open_listed([[maybe_unused]] const DeviceInfo& info,
-                                    const DeviceOptions& options) {
+std::unique_ptr<Device> open_listed(const DeviceInfo& info, const DeviceOptions& options) {
+  [[maybe_unused]] const std::size_t index = std::stoul(info.id.substr(info.id.find(':') + 1));
+#if defined(ROTOR_HAVE_OPENCL)
+  if (info.backend == Backend::OpenCL) return open_opencl(index, options);
+#endif
 #if defined(ROTOR_HAVE_VULKAN)
-  if (info.backend == Backend::Vulkan) {
-    return open_vulkan(std::stoul(info.id.substr(info.id.find(':') + 1)), options);
-  }
+  if (info.backend == Backend::Vulkan) return open_vulkan(index, options);
 #endif
   return open_cpu(options);
 }
@@ -53,6 +57,11 @@ std::string what_is_here(const DeviceList& list) {
 DeviceList list_devices(const DeviceOptions& options) {
   DeviceList list;
   list.devices.push_back(open_cpu(options)->info());
+#if defined(ROTOR_HAVE_OPENCL)
+  list_opencl(options, list);
+#else
+  list.absent.push_back({Backend::OpenCL, "this build has no OpenCL backend (ROTOR_OPENCL)"});
+#endif
 #if defined(ROTOR_HAVE_VULKAN)
   list_vulkan(options, list);
 #else

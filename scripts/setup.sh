@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that rotor needs and this system lacks. Safe to repeat.
 #   scripts/setup.sh          what building and measuring needs
-#   scripts/setup.sh --test   also what the tests need: clang, the Arm cross compiler, numpy
+#   scripts/setup.sh --test   also what the tests need: clang, the Arm cross compiler, numpy, software
+#                             drivers of both GPU backends
 set -euo pipefail
 
 build=(g++ cmake ninja-build git ca-certificates
   libbenchmark-dev libeigen3-dev libcli11-dev nlohmann-json3-dev
-  libvulkan-dev libvulkan-volk-dev glslc)
+  libvulkan-dev libvulkan-volk-dev glslc
+  ocl-icd-opencl-dev opencl-c-headers opencl-clhpp-headers)
 test=(libgtest-dev libgmock-dev googletest ccache python3 python3-numpy python3-jsonschema
   clang-14 libclang-rt-14-dev clang-format-14 g++-aarch64-linux-gnu qemu-user
-  mesa-vulkan-drivers vulkan-validationlayers)
+  mesa-vulkan-drivers vulkan-validationlayers pocl-opencl-icd oclgrind)
 
 wanted=("${build[@]}")
 [ "${1:-}" = --test ] && wanted+=("${test[@]}")

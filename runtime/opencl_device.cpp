@@ -1,0 +1,183 @@
+// OpenCL as a Device: one in-order queue; what is recorded keeps kernels whose arguments are set.
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "core/error.h"
+#include "runtime/opencl_kernels.h"
+#include "runtime/opencl_memory.h"
+#include "runtime/opencl_module.h"
+#include "runtime/opencl_traits.h"
+
+namespace rotor::opencl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One run of a kernel whose arguments are set.
+struct Launch {
+  cl::Kernel kernel;
+  cl::NDRange global;
+  cl::NDRange local;
+  std::vector<cl::Buffer> bound;  // kept alive: a kernel does not own its arguments
+};
+
+class ClSequence final : public Sequence {
+ public:
+  std::vector<Launch> launches;
+};
+
+class ClDevice final : public Device {
+ public:
+  ClDevice(DeviceInfo info, Traits traits, cl::Context context, cl::CommandQueue queue)
+      : info_(std::move(info)),
+        traits_(std::move(traits)),
+        context_(std::move(context)),
+        queue_(std::move(queue)),
+        pool_(context_, traits_) {}
+  ~ClDevice() override { queue_.finish(); }
+
+  const DeviceInfo& info() const override { return info_; }
+
+  std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
+    return std::make_unique<ClBuffer>(pool_, bytes, traits_.view_alignment);
+  }
+
+  void write(View to, std::span<const std::byte> data) override {
+    finish();
+    copy_in(queue_, traits_, to, data);
+  }
+
+  void read(View from, std::span<std::byte> data) override {
+    finish();
+    copy_out(queue_, traits_, from, data);
+  }
+
+  std::unique_ptr<Kernel> prepare(const KernelVariant& variant) override {
+    return build(context_, traits_, info_, variant);
+  }
+
+  void dispatch(const Kernel& kernel, std::span<const View> views,
+                std::span<const std::byte> params) override;
+  Timing finish() override;
+  std::unique_ptr<Sequence> record(const std::function<void()>& body) override;
+  Timing replay(Sequence& sequence) override;
+
+ private:
+  void enqueue(const Launch& launch);
+
+  DeviceInfo info_;
+  Traits traits_;
+  cl::Context context_;
+  cl::CommandQueue queue_;
+  MemoryPool pool_;
+  std::vector<Launch>* recording_ = nullptr;  // where dispatches go instead of the queue
+  // What was enqueued since the last finish.
+  Clock::time_point start_;
+  cl::Event first_;
+  cl::Event last_;
+};
+
+void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
+                        std::span<const std::byte> params) {
+  check_bindings(kernel.variant(), views, params);
+  const auto& made = static_cast<const ClKernel&>(kernel);
+  const Groups groups = groups_of(kernel.variant(), params);
+  if (groups.x == 0 || groups.y == 0) return;
+  Launch launch{.kernel = recording_ != nullptr ? made.fresh() : made.shared(),
+                .global = cl::NDRange(groups.x * made.group(), groups.y),
+                .local = cl::NDRange(made.group(), 1),
+                .bound = {}};
+  cl_uint argument = 0;
+  for (const View& view : views) {
+    launch.bound.push_back(memory_of(view).from(view.offset));
+    check(launch.kernel.setArg(argument++, launch.bound.back()), "clSetKernelArg");
+  }
+  check(launch.kernel.setArg(argument, params.size(), params.data()), "clSetKernelArg");
+  if (recording_ != nullptr) {
+    recording_->push_back(std::move(launch));
+  } else {
+    enqueue(launch);
+  }
+}
+
+void ClDevice::enqueue(const Launch& launch) {
+  const bool is_first = first_() == nullptr;
+  if (is_first) start_ = Clock::now();
+  check(queue_.enqueueNDRangeKernel(launch.kernel, cl::NullRange, launch.global, launch.local,
+                                    nullptr, &last_),
+        "clEnqueueNDRangeKernel");
+  if (is_first) first_ = last_;
+}
+
+Timing ClDevice::finish() {
+  if (first_() == nullptr) return {};
+  const cl_int result = queue_.finish();
+  const std::chrono::duration<double> elapsed = Clock::now() - start_;
+  const cl::Event first = std::exchange(first_, {});
+  const cl::Event last = std::exchange(last_, {});
+  check(result, "clFinish");
+  cl_ulong begin = 0;
+  cl_ulong end = 0;
+  check(first.getProfilingInfo(CL_PROFILING_COMMAND_START, &begin), "clGetEventProfilingInfo");
+  check(last.getProfilingInfo(CL_PROFILING_COMMAND_END, &end), "clGetEventProfilingInfo");
+  return {.host_seconds = elapsed.count(),
+          .device_seconds = static_cast<double>(end - begin) * 1e-9};
+}
+
+std::unique_ptr<Sequence> ClDevice::record(const std::function<void()>& body) {
+  auto sequence = std::make_unique<ClSequence>();
+  recording_ = &sequence->launches;
+  try {
+    body();
+  } catch (...) {
+    recording_ = nullptr;
+    throw;
+  }
+  recording_ = nullptr;
+  return sequence;
+}
+
+Timing ClDevice::replay(Sequence& sequence) {
+  finish();
+  for (const Launch& launch : static_cast<ClSequence&>(sequence).launches) enqueue(launch);
+  return finish();
+}
+
+void list(const DeviceOptions& options, DeviceList& list) {
+  try {
+    const std::vector<cl::Device> devices = find_devices();
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+      list.devices.push_back(describe(devices[i], i));
+      list.devices.back().features &= options.feature_mask;
+    }
+    if (devices.empty()) list.absent.push_back({Backend::OpenCL, "no OpenCL driver is installed"});
+  } catch (const DeviceError& error) {
+    list.absent.push_back({Backend::OpenCL, error.what()});
+  }
+}
+
+std::unique_ptr<Device> open(std::size_t index, const DeviceOptions& options) {
+  const std::vector<cl::Device> devices = find_devices();
+  if (index >= devices.size()) {
+    throw UnsupportedError("no_device", "no device opencl:" + std::to_string(index) + " here");
+  }
+  DeviceInfo info = describe(devices[index], index);
+  info.features &= options.feature_mask;
+  cl_int result = CL_SUCCESS;
+  cl::Context context(devices[index], nullptr, nullptr, nullptr, &result);
+  check(result, "clCreateContext");
+  cl::CommandQueue queue(context, devices[index], CL_QUEUE_PROFILING_ENABLE, &result);
+  check(result, "clCreateCommandQueue");
+  return std::make_unique<ClDevice>(std::move(info), traits_of(devices[index]), std::move(context),
+                                    std::move(queue));
+}
+
+}  // namespace
+}  // namespace rotor::opencl
+
+extern "C" {
+extern const rotor::OpenClModule rotor_opencl_module;
+const rotor::OpenClModule rotor_opencl_module = {&rotor::opencl::list, &rotor::opencl::open};
+}
