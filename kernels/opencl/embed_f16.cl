@@ -1,0 +1,3 @@
+#define ROTOR_ROW_F16
+#define ROTOR_ENTRY embed_f16
+#include "kernels/opencl/embed.clh"
