@@ -49,7 +49,12 @@ struct SessionFlags {
   void add_to(CLI::App& app) {
     app.add_option("--model", options.model,
                    "folder with a checkpoint, or synthetic:PRESET/SEED; default: the demo model");
-    app.add_option("--device", options.device, "device to run on")->capture_default_str();
+    options.device = "auto";
+    app.add_option(
+           "--device", options.device,
+           "cpu, vulkan, opencl:1 or part of a name; auto: the best GPU that passes a quick "
+           "self-check, else the CPU")
+        ->capture_default_str();
     app.add_option("--threads", options.device_options.threads, "CPU threads; 0 is one per core")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
@@ -65,6 +70,7 @@ struct SessionFlags {
 
   SessionOptions read(bool given_features) {
     if (given_features) options.device_options.feature_mask = parse_features(features);
+    options.tell = [](const std::string& line) { std::cerr << "device     " << line << "\n"; };
     options.progress = terminal_progress("loading");
     return options;
   }

@@ -3,15 +3,26 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "model/choose_device.h"
 
 namespace rotor {
+namespace {
+
+std::unique_ptr<Device> open_for(const SessionOptions& options) {
+  if (options.device != "auto") return open_device(options.device, options.device_options);
+  DeviceChoice choice = choose_device(options.device_options);
+  if (options.tell) options.tell(choice.why);
+  return std::move(choice.device);
+}
+
+}  // namespace
 
 Session::Session(const SessionOptions& options)
     : model_(options.model.empty() ? demo_model() : options.model) {
   const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(model_);
   description_ = checkpoint->description();
   if (vocabulary_file(model_)) tokenizer_ = Tokenizer::open(model_);  // generated weights have none
-  device_ = open_device(options.device, options.device_options);
+  device_ = open_for(options);
   kernels_ = std::make_unique<KernelSet>(*device_, options.kernels);
   transformer_ = std::make_unique<Transformer>(
       *kernels_, *checkpoint,

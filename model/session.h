@@ -15,11 +15,12 @@ namespace rotor {
 
 struct SessionOptions {
   std::string model;             // folder, file or synthetic:PRESET/SEED; empty is the demo model
-  std::string device = "cpu";    // as in open_device
+  std::string device = "cpu";    // as in open_device, or "auto": choose_device
   DeviceOptions device_options;  // threads, feature mask
-  std::vector<std::string> kernels;      // preferred variants, by part of their name
-  std::uint32_t chunk = 128;             // tokens a prompt is processed in at a time
-  std::function<void(double)> progress;  // share of the weights that is loaded
+  std::vector<std::string> kernels;              // preferred variants, by part of their name
+  std::uint32_t chunk = 128;                     // tokens a prompt is processed in at a time
+  std::function<void(double)> progress;          // share of the weights that is loaded
+  std::function<void(const std::string&)> tell;  // one line: the device that "auto" took, and why
 };
 
 class Session {
