@@ -5,6 +5,7 @@
 #include "bench/sampling.h"
 #include "core/error.h"
 #include "core/stats.h"
+#include "runtime/devices.h"
 #include "verify/kv_ab.h"
 
 namespace rotor {
@@ -57,6 +58,10 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
   options.go_on = suite.go_on;
   try {
     run_kv_ab(device, checkpoint, options);
+    if (device.info().backend != Backend::Cpu) {
+      const std::unique_ptr<Device> cpu = open_cpu({});
+      run_kv_across(device, *cpu, checkpoint, options);
+    }
   } catch (const UnsupportedError& error) {
     suite.on_result(unsupported(device, suite, error));
   }

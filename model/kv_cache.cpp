@@ -55,6 +55,21 @@ void KvCache::truncate(std::uint32_t length) {
   length_ = length;
 }
 
+void KvCache::copy_from(const KvCache& other) {
+  if (other.format_ != format_ || other.position_bytes_ != position_bytes_ ||
+      other.halves_.size() != halves_.size() || other.length_ > capacity_) {
+    throw UsageError("cannot copy a cache of " + std::to_string(other.length_) + " positions in " +
+                     std::string(packing_name(other.format_)) + " into one of " +
+                     std::to_string(capacity_) + " in " + std::string(packing_name(format_)));
+  }
+  std::vector<std::byte> rows(other.length_ * position_bytes_);
+  for (std::size_t i = 0; i < halves_.size(); ++i) {
+    other.device_.read(View(*other.halves_[i], 0, rows.size()), rows);
+    device_.write(View(*halves_[i], 0, rows.size()), rows);
+  }
+  length_ = other.length_;
+}
+
 void KvCache::poison(std::uint32_t position) {
   // All bits set is a NaN in f32 and f16, and in an int8 row's scale.
   const std::vector<std::byte> row(position_bytes_, std::byte{0xFF});

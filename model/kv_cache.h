@@ -32,6 +32,9 @@ class KvCache {
   void append(std::uint32_t count);
   // Drops all positions from `length` on.
   void truncate(std::uint32_t length);
+  // Becomes a copy of another cache, on whatever device that is. Throws UsageError if its rows are
+  // others or its positions do not fit.
+  void copy_from(const KvCache& other);
   // Fills the rows from `position` on with NaN, in every format: a test that reads a stale row
   // then cannot pass.
   void poison(std::uint32_t position);

@@ -8,14 +8,22 @@
 
 namespace rotor {
 
+namespace {
+
+// A few positions more than the text are needed behind it.
+std::uint32_t positions_for(const Checkpoint& checkpoint, const KvAbOptions& options) {
+  const std::uint32_t room = checkpoint.config().max_positions;
+  if (room < 72) throw UsageError("the KV test needs a model of at least 72 positions");
+  return std::min(options.positions, room - 8);
+}
+
+}  // namespace
+
 std::vector<KvResult> run_kv_ab(Device& device, const Checkpoint& checkpoint,
                                 const KvAbOptions& options) {
   KernelSet kernels(device);
-  // A few positions more than the text are needed behind it.
-  const std::uint32_t room = checkpoint.config().max_positions;
-  if (room < 72) throw UsageError("the KV test needs a model of at least 72 positions");
   KvRunner runner(kernels, checkpoint, options.model, options.seed,
-                  std::min(options.positions, room - 8));
+                  positions_for(checkpoint, options));
   std::vector<KvResult> results;
   const auto add = [&](KvResult result) {
     options.on_result(result);
@@ -28,6 +36,22 @@ std::vector<KvResult> run_kv_ab(Device& device, const Checkpoint& checkpoint,
     if (same_format) add(runner.bitwise(variant));
     for (KvResult& result : runner.lockstep(variant)) add(std::move(result));
     if (same_format) add(runner.end_to_end(variant));
+  }
+  return results;
+}
+
+std::vector<KvResult> run_kv_across(Device& prefill, Device& decode, const Checkpoint& checkpoint,
+                                    const KvAbOptions& options) {
+  KernelSet there(prefill);
+  KernelSet here(decode);
+  const std::uint32_t positions = positions_for(checkpoint, options);
+  KvRunner first(there, checkpoint, options.model, options.seed, positions);
+  KvRunner second(here, checkpoint, options.model, options.seed, positions);
+  std::vector<KvResult> results;
+  for (const std::uint32_t prompt : {16u, 64u}) {
+    if (!options.go_on()) break;
+    results.push_back(second.across(first, prompt));
+    options.on_result(results.back());
   }
   return results;
 }

@@ -41,6 +41,11 @@ struct KvAbOptions {
 std::vector<KvResult> run_kv_ab(Device& device, const Checkpoint& checkpoint,
                                 const KvAbOptions& options);
 
+// Prefill on one device, decoding on the other with a copy of the cache, by the criterion of
+// end_to_end. The control is what both devices answer without a cache. Throws as above.
+std::vector<KvResult> run_kv_across(Device& prefill, Device& decode, const Checkpoint& checkpoint,
+                                    const KvAbOptions& options);
+
 // Injects the eleven cache bugs of A.5 into attention, rotation and cache memory of the random model;
 // lock-step must catch each, and cache_rows those that write wrong rows.
 SelfTest run_kv_self_test(Device& cpu, std::uint64_t seed);

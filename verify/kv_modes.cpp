@@ -259,6 +259,21 @@ const KvRunner::Control& KvRunner::control(Packing format) {
 
 // D.1: a token may differ where the margin is within twice the control's noise; the median
 // difference must be of the control's size.
+void KvRunner::judge_logits(const LogitComparison& found, const Control& noise,
+                            KvResult& result) const {
+  const double limit = 5 * noise.median + 1e-6;
+  result.tolerance = {{"logit_median_rel", limit}, {"token_margin", 2 * noise.largest}};
+  if (!(median(found.differences) <= limit)) {
+    fail(result, "logits_differ", "the median difference is beyond that of passes without a cache");
+  }
+  if (found.wrong_margin > 2 * noise.largest) {
+    fail(result, "tokens_differ",
+         "another token at position " + std::to_string(*result.first_divergence) +
+             " or later, where the margin is " + std::to_string(found.wrong_margin) +
+             " deviations");
+  }
+}
+
 KvResult KvRunner::end_to_end(const KvVariant& variant) {
   KvResult result = start("end_to_end", variant);
   const Control& noise = control(variant.against);
@@ -270,17 +285,28 @@ KvResult KvRunner::end_to_end(const KvVariant& variant) {
   follow(variant, cache, &recorder, got);
   const LogitComparison found = compare_logits(want.trace, got, result);
   result.int8_flip_rate = flip_rate(want.trace, got, variant.positions);
-  const double limit = 5 * noise.median + 1e-6;
-  result.tolerance = {{"logit_median_rel", limit}, {"token_margin", 2 * noise.largest}};
-  if (median(found.differences) > limit) {
-    fail(result, "logits_differ", "the median difference is beyond that of passes without a cache");
-  }
-  if (found.wrong_margin > 2 * noise.largest) {
-    fail(result, "tokens_differ",
-         "another token at position " + std::to_string(*result.first_divergence) +
-             " or later, where the margin is " + std::to_string(found.wrong_margin) +
-             " deviations");
-  }
+  judge_logits(found, noise, result);
+  return result;
+}
+
+KvResult KvRunner::across(KvRunner& other, std::uint32_t prompt) {
+  std::string backend(backend_name(other.device_.info().backend));
+  const KvVariant variant{.name = "prefill" + std::to_string(prompt) + "_on_" + backend,
+                          .positions = positions(),
+                          .actions = {}};
+  KvResult result = start("end_to_end", variant);
+  const Trace& want = reference(Packing::F32).trace;
+  KvResult ignored = result;
+  const std::vector<double> apart =
+      compare_logits(want, other.reference(Packing::F32).trace, ignored).differences;
+  const Control noise{median(apart), *std::max_element(apart.begin(), apart.end())};
+  KvCache there = other.make_cache(variant);
+  KvCache here = make_cache(variant);
+  Trace got = empty_trace();
+  other.feed(prompt, there, nullptr, got);
+  here.copy_from(there);
+  while (here.length() < positions()) feed(1, here, nullptr, got);
+  judge_logits(compare_logits(want, got, result), noise, result);
   return result;
 }
 

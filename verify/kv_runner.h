@@ -53,6 +53,9 @@ class KvRunner {
   // The results of modes lockstep and cache_rows.
   std::vector<KvResult> lockstep(const KvVariant& variant, const KvDisturbance& disturb = nullptr);
   KvResult end_to_end(const KvVariant& variant);
+  // Prefill of `prompt` tokens by another runner with the same model and seed, on its device; the rest
+  // here, from the copied cache. The control are the passes of both devices without a cache.
+  KvResult across(KvRunner& other, std::uint32_t prompt);
 
   // What a pass showed at every position.
   struct Trace {
@@ -89,6 +92,7 @@ class KvRunner {
   KvResult start(const char* mode, const KvVariant& variant) const;
   void compare_rows(const KvVariant& variant, const KvCache& cache, KvResult& result);
   LogitComparison compare_logits(const Trace& want, const Trace& got, KvResult& result) const;
+  void judge_logits(const LogitComparison& found, const Control& noise, KvResult& result) const;
   bool schedule_is_fixed(Packing format);
   void try_to_overfill(KvCache& cache, KvResult& result);
   double flip_rate(const Trace& a, const Trace& b, std::uint32_t positions) const;
