@@ -72,12 +72,9 @@ void KvCache::copy_from(const KvCache& other) {
 
 void KvCache::poison(std::uint32_t position) {
   // All bits set is a NaN in f32 and f16, and in an int8 row's scale.
-  const std::vector<std::byte> row(position_bytes_, std::byte{0xFF});
-  for (const auto& half : halves_) {
-    for (std::size_t at = position; at < capacity_; ++at) {
-      device_.write(View(*half, at * position_bytes_, position_bytes_), row);
-    }
-  }
+  const std::size_t from = position * position_bytes_;
+  const std::vector<std::byte> rows(capacity_ * position_bytes_ - from, std::byte{0xFF});
+  for (const auto& half : halves_) device_.write(View(*half, from, rows.size()), rows);
 }
 
 }  // namespace rotor
