@@ -196,6 +196,20 @@ void encode_tq(TernaryFormat format, std::span<const std::int8_t> trits, float s
 
 }  // namespace
 
+std::string_view ternary_format_name(TernaryFormat format) {
+  switch (format) {
+    case TernaryFormat::Strided:
+      return "packed";
+    case TernaryFormat::I2S:
+      return "i2_s";
+    case TernaryFormat::Tq1:
+      return "tq1_0";
+    case TernaryFormat::Tq2:
+      return "tq2_0";
+  }
+  return "";
+}
+
 bool fits(TernaryFormat format, std::uint32_t n, std::uint32_t k) {
   switch (format) {
     case TernaryFormat::Strided:
@@ -221,6 +235,11 @@ std::size_t stored_bytes(TernaryFormat format, std::uint32_t n, std::uint32_t k)
       return elements / kTqBlock * (tq_layout(format).codes + 2);
   }
   return 0;
+}
+
+float stored_scale(TernaryFormat format, float scale) {
+  const bool half = format == TernaryFormat::Tq1 || format == TernaryFormat::Tq2;
+  return half ? f16_to_f32(f32_to_f16(scale)) : scale;
 }
 
 StoredTernary decode_ternary(TernaryFormat format, std::span<const std::byte> bytes,

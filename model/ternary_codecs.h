@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/ternary.h"
@@ -25,11 +26,16 @@ enum class TernaryFormat : std::uint8_t {
   Tq2,
 };
 
+std::string_view ternary_format_name(TernaryFormat format);  // "packed", "i2_s"
+
 // True if a matrix of this size has a place in the format: whole blocks.
 bool fits(TernaryFormat format, std::uint32_t n, std::uint32_t k);
 
 // Bytes of an n x k matrix that fits.
 std::size_t stored_bytes(TernaryFormat format, std::uint32_t n, std::uint32_t k);
+
+// The scale as the format keeps it: rounded to f16 by Tq1 and Tq2.
+float stored_scale(TernaryFormat format, float scale);
 
 struct StoredTernary {
   std::vector<std::int8_t> trits;  // [n, k]
@@ -41,8 +47,7 @@ struct StoredTernary {
 StoredTernary decode_ternary(TernaryFormat format, std::span<const std::byte> bytes,
                              std::uint32_t n, std::uint32_t k, const std::string& where);
 
-// The inverse. The scale is rounded to f16 by Tq1 and Tq2 and left out by Strided. The matrix must
-// fit and have a single scale.
+// The inverse; Strided leaves the scale out. The matrix must fit and have a single scale.
 std::vector<std::byte> encode_ternary(TernaryFormat format, const TernaryMatrix& matrix);
 
 }  // namespace rotor
