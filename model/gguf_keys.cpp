@@ -126,10 +126,14 @@ void check_activation(const Keys& keys, const std::string& architecture, const C
 
 }  // namespace
 
+bool is_gguf_architecture(std::string_view name) {
+  return name == "bitnet-b1.58" || name == "bitnet-25" || name == "bitnet";
+}
+
 Config read_gguf_config(const GgufFile& file, const std::string& path) {
   const Keys keys(file, path);
   const std::string architecture = keys.text("general.architecture", "");
-  if (architecture != "bitnet-b1.58" && architecture != "bitnet-25" && architecture != "bitnet") {
+  if (!is_gguf_architecture(architecture)) {
     throw FormatError(path + ": architecture " + quote(architecture) +
                       ", supported: bitnet-b1.58, bitnet-25 and bitnet");
   }
@@ -162,6 +166,13 @@ Config read_gguf_config(const GgufFile& file, const std::string& path) {
   check_rope(keys, prefix, config);
   check_activation(keys, architecture, config);
   return config;
+}
+
+bool has_gguf_tokenizer(const GgufFile& file) {
+  const GgufValue* model = file.find("tokenizer.ggml.model");
+  if (model == nullptr) return false;
+  const auto* name = std::get_if<std::string_view>(model);
+  return name == nullptr || (*name != kGgufNoVocabulary && *name != "none");
 }
 
 GgufTokenizer read_gguf_tokenizer(const GgufFile& file, const std::string& path) {

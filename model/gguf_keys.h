@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/gguf.h"
 #include "model/weights.h"
 
 namespace rotor {
+
+// True for the architectures that can be read.
+bool is_gguf_architecture(std::string_view name);
 
 // Architectures with the graph of BitNet b1.58: "bitnet-b1.58", "bitnet-25", and "bitnet" with
 // ReLU². Checks everything that would change the forward pass. `path` begins every message. Throws
@@ -29,6 +33,12 @@ struct GgufTokenizer {
 };
 inline constexpr std::int32_t kGgufNormalToken = 1;
 inline constexpr std::int32_t kGgufControlToken = 3;
+inline constexpr std::int32_t kGgufUnusedToken = 5;
+// The model of a file that says that it has no tokenizer.
+inline constexpr std::string_view kGgufNoVocabulary = "no_vocab";
+
+// True if there is a tokenizer, of whatever kind.
+bool has_gguf_tokenizer(const GgufFile& file);
 
 // Throws FormatError if there is no tokenizer or its parts do not belong together.
 GgufTokenizer read_gguf_tokenizer(const GgufFile& file, const std::string& path);

@@ -23,7 +23,7 @@ std::string_view text_of(const MappedFile& file) {
 // GGUF files need not hold a tokenizer; generated weights have none.
 std::optional<std::string> unless_gguf_without(std::string path) {
   const MappedFile file(path);
-  if (is_gguf(text_of(file)) && !parse_gguf(file.bytes(), path).find("tokenizer.ggml.model")) {
+  if (is_gguf(text_of(file)) && !has_gguf_tokenizer(parse_gguf(file.bytes(), path))) {
     return std::nullopt;
   }
   return path;

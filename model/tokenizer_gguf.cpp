@@ -16,7 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 4> kLlama3 = {"", "llama-bpe", "llama3", "llama-v3"};
 
 // Numbers of the format.
-constexpr std::int32_t kUnusedToken = 5;
 constexpr std::int32_t kByteToken = 6;
 
 bool looks_special(std::string_view text) {
@@ -27,7 +26,7 @@ TokenKind kind_of(std::int32_t type, const std::string& text, const std::string&
   switch (type) {
     case kGgufNormalToken:
       return TokenKind::Text;
-    case kUnusedToken:
+    case kGgufUnusedToken:
       return TokenKind::Unused;
     case kByteToken:
       throw FormatError(name + ": token " + quote(text) +
