@@ -6,7 +6,8 @@ test them. It favours being short over being fast. Needs numpy.
 
   model_files.py write IN OUT KIND [options]   convert a checkpoint
   model_files.py random OUT KIND [options]     write a small random model
-  model_files.py compare A B [--table X]       exit 0 if trits, scales, norms and tables agree
+  model_files.py compare A B [--table X]       exit 0 if both keep the rules of their format, and
+                                               trits, scales, norms and tables agree
 """
 import argparse
 import json
@@ -241,6 +242,13 @@ def read_container(path):
     header = json.loads(raw[8:8 + length])
     header.pop("__metadata__", None)
     data = raw[8 + length:]
+    assert raw[8:9] == b"{" and length % 8 == 0
+    end = 0
+    for name, t in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        size = int(np.prod(t["shape"])) * {"U8": 1, "BF16": 2, "F16": 2, "F32": 4}[t["dtype"]]
+        assert t["data_offsets"] == [end, end + size], f"{name}: a hole, an overlap or a wrong size"
+        end += size
+    assert end == len(data), f"{len(data) - end} bytes after the last tensor"
     return {name: (t["dtype"], t["shape"], data[t["data_offsets"][0]:t["data_offsets"][1]])
             for name, t in header.items()}
 
@@ -464,10 +472,24 @@ class GgufReader:
             rank, = self.take("<I")
             ne = self.take(f"<{rank}Q")
             infos.append((name, ne, *self.take("<IQ")))
-        start = self.at + -self.at % self.keys.get("general.alignment", 32)
+        alignment = self.keys.get("general.alignment", 32)
+        start = self.at + -self.at % alignment
+        assert not any(self.raw[self.at:start]), "padding that is not zero"
+        end = 0  # llama.cpp wants the tensors in the order of the infos, each padded, and nothing else
         for name, ne, type_id, offset in infos:
-            assert offset % 32 == 0
+            assert len(name.encode()) < 64 and name not in self.tensors and 1 <= len(ne) <= 4, name
+            assert offset == end, f"{name} begins at {offset}, not at {end}"
             self.tensors[name] = (ne[::-1], type_id, start + offset)
+            end += self.size(name) + -self.size(name) % alignment
+        assert start + end == len(self.raw), f"{start + end} bytes of tensors in a file of {len(self.raw)}"
+
+    def size(self, name):
+        shape, type_id, _ = self.tensors[name]
+        n = int(np.prod(shape))
+        block, size = {0: (1, 4), 1: (1, 2), 30: (1, 2), 8: (32, 34), 2: (32, 18), 14: (256, 210),
+                       34: (256, 54), 35: (256, 66), 36: (4, 1)}[type_id]
+        assert type_id == 36 or shape[-1] % block == 0, name
+        return n // block * size + (32 if type_id == 36 else 0)
 
     def take(self, form):
         values = struct.unpack_from(form, self.raw, self.at)
@@ -490,15 +512,12 @@ class GgufReader:
     def ternary(self, name):
         (rows, columns), type_id, at = self.tensors[name]
         _, _, _, unpack = next(t for t in TERNARY.values() if t[0] == type_id)
-        size = {36: rows * columns // 4 + 32, 34: rows * columns // 256 * 54, 35: rows * columns // 256 * 66}
-        return unpack(self.raw[at:at + size[type_id]], rows, columns)
+        return unpack(self.raw[at:at + self.size(name)], rows, columns)
 
     def floats(self, name):
         shape, type_id, at = self.tensors[name]
         _, _, unpack = next(t for t in TABLES.values() if t[0] == type_id)
-        n = int(np.prod(shape))
-        size = {0: n * 4, 1: n * 2, 30: n * 2, 8: n // 32 * 34, 2: n // 32 * 18, 14: n // 256 * 210}
-        return unpack(self.raw[at:at + size[type_id]]).reshape(shape)
+        return unpack(self.raw[at:at + self.size(name)]).reshape(shape)
 
 
 def read_gguf(path):
@@ -510,8 +529,8 @@ def read_gguf(path):
              "num_key_value_heads": "attention.head_count_kv",
              "rms_norm_eps": "attention.layer_norm_rms_epsilon", "rope_theta": "rope.freq_base"}
     model = Model({hf: f.keys[f"{arch}.{g}"] for hf, g in names.items()})
-    model.config["bos_token_id"] = f.keys["tokenizer.ggml.bos_token_id"]
-    model.config["eos_token_id"] = f.keys["tokenizer.ggml.eos_token_id"]
+    model.config["bos_token_id"] = f.keys.get("tokenizer.ggml.bos_token_id", 0)
+    model.config["eos_token_id"] = f.keys.get("tokenizer.ggml.eos_token_id", 0)
     for layer in model.layers():
         for key, (_, stem, _, _) in PROJECTIONS.items():
             model.trits[layer, key], model.scales[layer, key] = f.ternary(f"blk.{layer}.{stem}.weight")
