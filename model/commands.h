@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/convert.h"
 #include "model/inspect.h"
 #include "model/sampler.h"
 #include "model/session.h"
@@ -70,6 +71,16 @@ struct InspectCommand {
 };
 // kExitBadInput if the checkpoint fails a point of the acceptance list.
 int run_inspect(const InspectCommand& command, std::ostream& out);
+
+struct ConvertCommand {
+  std::string in;
+  std::string out;
+  std::string to;            // packed, i2_s, tq1_0 or tq2_0; empty: by the name of `out`
+  std::string embedding;     // f32, f16, bf16, q8_0, q6_k or q4_0; empty: as convert chooses
+  std::string architecture;  // of GGUF; empty: as convert chooses
+  std::function<void(double)> progress;  // told the share that is written
+};
+int run_convert(const ConvertCommand& command, std::ostream& talk);
 
 // Set by a signal handler: commands finish what they are at and return kExitInterrupted.
 void interrupt();

@@ -40,6 +40,11 @@ std::function<void(double)> terminal_progress(const std::string& what) {
   };
 }
 
+// The line of terminal_progress may still be there.
+void tell_error(const char* what) {
+  std::cerr << (isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "") << "rotor: " << what << "\n";
+}
+
 // Flags that every command with a model has.
 struct SessionFlags {
   SessionOptions options;
@@ -214,6 +219,27 @@ void add_inspect(CLI::App& app, std::function<int()>& run) {
   });
 }
 
+void add_convert(CLI::App& app, std::function<int()>& run) {
+  auto command = std::make_shared<ConvertCommand>();
+  CLI::App* sub = app.add_subcommand("convert", "write a checkpoint in another format");
+  sub->add_option("in", command->in, "folder, GGUF file or synthetic:PRESET/SEED")->required();
+  sub->add_option("out", command->out, "a name that ends in .gguf, or a folder")->required();
+  sub->add_option("--to", command->to,
+                  "packed (safetensors), i2_s, tq2_0 or tq1_0 (GGUF); default: by the name of OUT");
+  sub->add_option("--embedding", command->embedding,
+                  "f32, f16 or bf16, in GGUF also q8_0, q6_k or q4_0; default: f16 in GGUF, "
+                  "unchanged in safetensors");
+  sub->add_option("--arch", command->architecture,
+                  "architecture key of a GGUF file; default: bitnet-b1.58 with i2_s, for "
+                  "bitnet.cpp, else bitnet, for llama.cpp");
+  sub->callback([=, &run] {
+    run = [=] {
+      command->progress = terminal_progress("writing");
+      return run_convert(*command, std::cerr);
+    };
+  });
+}
+
 // What CLI11 found wrong, as one line; an unknown flag gets the nearest known one.
 std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
@@ -246,6 +272,7 @@ int run_program(int argc, char** argv) {
   add_score(app, score_flags, run);
   add_tokenize(app, run);
   add_inspect(app, run);
+  add_convert(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -266,10 +293,10 @@ int main(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const rotor::Error& error) {
-    std::cerr << "rotor: " << error.what() << "\n";
+    tell_error(error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    std::cerr << "rotor: " << error.what() << "\n";
+    tell_error(error.what());
     return rotor::kExitInfrastructure;
   }
 }

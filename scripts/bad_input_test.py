@@ -72,7 +72,15 @@ def cases(folder, programs):
     ]
     for name, change in spoilt:
         yield name, [rotor, "generate", "--model", model(folder, name, change), "Hi"], BAD_INPUT
+        if name != "no_tokenizer":  # weights alone can be converted
+            yield name + ", convert", [rotor, "convert", str(folder / name), str(folder / "m.gguf")], BAD_INPUT
     verify_one = [bench, "--verify-only", "--filter", "matmul_bitpacked_portable/n640_k2560_b1$"]
+    odd = [rotor, "convert", "synthetic:odd/1"]
+    yield "convert to nowhere", [*odd, str(folder / "no" / "m.gguf")], CANNOT_WRITE
+    yield "convert onto a device", [*odd, "/dev/full", "--to", "i2_s"], CANNOT_WRITE
+    yield "convert to an unknown format", [*odd, str(folder / "m.gguf"), "--to", "q2_k"], USAGE
+    yield "convert what does not fit", [*odd, str(folder / "m.gguf"), "--to", "tq1_0"], USAGE
+    yield "inspect beyond the context", [rotor, "inspect", "synthetic:odd/1", "--context", "9999"], USAGE
     yield "missing model", [rotor, "generate", "--model", str(folder / "nothing"), "Hi"], BAD_INPUT
     yield "unknown preset", [rotor, "score", "--model", "synthetic:3b/1", "--ids", "-"], USAGE
     yield "unknown flag", [rotor, "generate", "--greedyy", "Hi"], USAGE
