@@ -24,6 +24,7 @@ struct BenchOptions {
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;
+  bool roofline = true;    // measure each device's limits, unless the budget is too small
   bool self_test = false;  // let the checks find injected bugs, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   std::map<std::string, std::string> context;  // remembered in the report

@@ -60,6 +60,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--context", flags.context, "KEY=VALUE to remember in the report; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
+  app.add_flag("--roofline,!--no-roofline", options.roofline,
+               "measure what each device can do at best (default, with 20 s of budget or more)");
   app.add_flag("--self-test", options.self_test,
                "let the checks find injected bugs, and run nothing else");
   app.add_flag("--list", flags.list, "print the names of the cases");

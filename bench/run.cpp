@@ -12,6 +12,7 @@
 #include "bench/pace.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
+#include "bench/roofline.h"
 #include "bench/visit.h"
 #include "core/error.h"
 #include "core/stats.h"
@@ -65,6 +66,12 @@ std::string journal_path(const std::string& out) {
   if (out.empty() || out == "-") return "";
   return out.ends_with(".json") ? out + "l" : out + ".jsonl";
 }
+
+// A run with less time left than this, in seconds, is too short for limits of its own.
+constexpr double kLeastForRoofs = 20;
+// Limits are looked at again after so many seconds, and told when they fell by more than this.
+constexpr double kControlEvery = 30;
+constexpr double kDrift = 0.10;
 
 class BenchRun {
  public:
@@ -132,6 +139,7 @@ class BenchRun {
             {"model", plan_.model},
             {"budget_s", std::to_string(options_.budget_s)},
             {"verify_only", options_.verify_only ? "true" : "false"},
+            {"roofline", options_.roofline ? "true" : "false"},
             {"out", options_.out}};
   }
 
@@ -155,8 +163,30 @@ class BenchRun {
   void run_device(Device& device) {
     Visitor visitor(device);
     check_rows(device, visitor);
+    const bool timed = !options_.verify_only && !plan_.units_of(device.info()).empty();
+    if (timed && options_.roofline && remaining() > kLeastForRoofs && !interrupted()) {
+      progress_.show("roofline", device.info().id, -1);
+      roof_meter_ = std::make_unique<RoofMeter>(device);
+      add_roofs(roof_meter_->measure_all("start"));
+    }
     if (plan_.kv) run_kv(device);
     visit_cases(device, visitor);
+    if (roof_meter_) add_roofs(roof_meter_->measure_controls("end"));
+    roof_meter_.reset();
+    warn_of_drift(device.info().id);
+  }
+
+  void add_roofs(const std::vector<Roof>& roofs) {
+    for (const Roof& roof : roofs) journal_.append(roof);
+    controlled_s_ = now();
+  }
+
+  void warn_of_drift(const std::string& device) {
+    const double drift = roof_drift(journal_.report().roofs, device);
+    if (drift > kDrift) {
+      warnings_.push_back(device + " was " + show_percent(drift) +
+                          " slower at the end than at the start: it throttles, or was disturbed");
+    }
   }
 
   void check_rows(Device& device, Visitor& visitor) {
@@ -227,6 +257,9 @@ class BenchRun {
       progress_.show(step, plan_.cases[unit.cases.front()].result.spec.id,
                      pace.estimate_left(remaining()));
       pace.finished(*visit, visit_unit(visitor, unit, visit->slice_s));
+      if (roof_meter_ && now() - controlled_s_ > kControlEvery) {
+        add_roofs(roof_meter_->measure_controls("middle"));
+      }
     }
     if (!interrupted()) tell_left_out(pace);
   }
@@ -362,6 +395,8 @@ class BenchRun {
   BenchPlan plan_;
   Journal journal_;
   std::vector<std::string> warnings_;
+  std::unique_ptr<RoofMeter> roof_meter_;  // of the device at hand
+  double controlled_s_ = 0;                // when limits were last measured
   double start_ = steady_seconds();
   double deadline_s_ = 0;  // of the device at hand, since the start
 };

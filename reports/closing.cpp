@@ -115,6 +115,14 @@ void add_warnings(Block& block, const Report& report,
     block.line("warning", "noisy: " + std::to_string(noisy) + " of " + count_of(timed, "time") +
                               ", marked ~ in the tables");
   }
+  std::size_t above = 0;
+  for (const auto& d : derived) above += d && d->above_roof;
+  if (above > 0) {
+    block.line("warning",
+               count_of(above, "time") +
+                   " above the device's measured limit, marked ! in the tables: a cache "
+                   "that was\n               not cold, or a clock or a limit that is wrong");
+  }
   for (const Event& event : report.events) block.clipped("event", event.kind + ": " + event.detail);
 }
 

@@ -1,24 +1,25 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <sstream>
 #include <tuple>
 
 #include "core/stats.h"
-#include "reports/report.h"
+#include "reports/tables.h"
 #include "reports/text.h"
 
 namespace rotor {
 namespace {
 
-constexpr std::size_t kNameColumns = 47;
+constexpr std::size_t kNameColumns = 41;
 
 // A line of a table with the widths that all of them share.
 std::string row(const std::string& name, const std::string& time, const std::string& spread,
                 const std::string& bytes, const std::string& ops, const std::string& speedup,
-                const std::string& check) {
+                const std::string& limit, const std::string& check) {
   return pad_right(clip(name, kNameColumns), kNameColumns) + pad_left(time, 10) +
-         pad_left(spread, 8) + pad_left(bytes, 8) + pad_left(ops, 8) + pad_left(speedup, 8) + "  " +
-         check + '\n';
+         pad_left(spread, 8) + pad_left(bytes, 8) + pad_left(ops, 8) + pad_left(speedup, 8) +
+         pad_left(limit, 7) + "  " + check + '\n';
 }
 
 std::string check_name(const Verdict& verdict) {
@@ -44,6 +45,13 @@ bool is_shown(const CaseResult& result) {
          result.verdict.status == Status::Waived;
 }
 
+// "82%m": the share of the device's limit, and what limits: memory, compute or launch.
+std::string limit_cell(const Derived& d) {
+  if (!d.share) return "-";
+  const std::string percent = std::to_string(static_cast<int>(std::lround(100 * *d.share)));
+  return (d.above_roof ? "!" : "") + percent + '%' + limiter_name(d.limit->limiter).front();
+}
+
 std::string result_row(const Report& report, const CaseResult& result,
                        const std::optional<Derived>& d) {
   const std::string name = "  " + mark(result.verdict.status) + name_in_table(report, result);
@@ -53,12 +61,12 @@ std::string result_row(const Report& report, const CaseResult& result,
                              result.verdict.message;
     return clip(text, kConsoleColumns) + '\n';
   }
-  if (!d) return row(name, "", "", "", "", "", check_name(result.verdict));
+  if (!d) return row(name, "", "", "", "", "", "", check_name(result.verdict));
   std::string spread = d->noisy ? "~" : "";
   spread += d->spread < 9.99 ? "±" + show_percent(d->spread) : ">999%";
   return row(name, show_seconds(d->median_s), spread, show_number(d->bytes_per_s * 1e-9),
              show_number(d->ops_per_s * 1e-9), d->speedup ? show_number(*d->speedup, 3) : "-",
-             check_name(result.verdict));
+             limit_cell(*d), check_name(result.verdict));
 }
 
 // Shapes in the order of the plan; within one, memory before cache and small batches first.
@@ -93,7 +101,8 @@ void sort_by_time(std::vector<std::size_t>& indices, const AllDerived& derived) 
 
 std::string group_table(const Report& report, Group group, const AllDerived& derived) {
   const std::string title = "n " + std::to_string(group.n) + " × k " + std::to_string(group.k);
-  std::string out = '\n' + row(title, "time", "spread", "GB/s", "GOP/s", "× dense", "check");
+  std::string out =
+      '\n' + row(title, "time", "spread", "GB/s", "GOP/s", "× dense", "limit", "check");
   for (auto& [key, indices] : group.blocks) {
     const auto [hot, m] = key;
     out += " batch " + std::to_string(m) + (hot ? ", weights in cache" : "") + '\n';
@@ -289,14 +298,17 @@ std::string heading(const Report& report) {
 std::string result_tables(const Report& report) {
   const AllDerived derived = derive(report);
   const std::vector<Group> groups = group_by_shape(report);
-  std::string out;
+  std::string out = console_tables({roof_table(report)});
   for (const Group& group : groups) out += group_table(report, group, derived);
   const bool any_time =
       std::any_of(derived.begin(), derived.end(), [](const auto& d) { return d.has_value(); });
   if (any_time) {
     out +=
         "\ntime is the median of a launch; ± the wider quartile around it (~ noisy); × dense: "
-        "how many\ntimes faster than the dense FP32 product; * only some outputs compared.\n";
+        "how many\ntimes faster than the dense FP32 product; limit: share of what the device can "
+        "do "
+        "at best, which\nis limited by m memory, c compute, l launch (! above it); * only some "
+        "outputs compared.\n";
     out += winners_table(report, groups, derived);
   }
   return out + kv_table(report) + kv_timing_table(report);

@@ -60,8 +60,21 @@ TEST(Console, TablesListTheFastestFirstAndWhatIsWrongLast) {
   EXPECT_LT(slow, dense);
   EXPECT_LT(dense, wrong);
   EXPECT_THAT(text, HasSubstr("100.0 µs"));
-  EXPECT_THAT(text, HasSubstr("8.00  exact"));
+  EXPECT_THAT(text, HasSubstr("8.00      -  exact"));
   EXPECT_THAT(text, Not(HasSubstr("matmul_other")));  // unsupported: the closing block tells
+}
+
+TEST(Console, LimitsAreShownAndWhatIsAboveThemIsAnAlarm) {
+  Report report = sample_report();
+  // 1,638,400 bytes of a 100 us case, at 16.4 GB/s and then at half of that.
+  report.roofs.push_back({"cpu:0", "int8_dot", {}, "start", 1e15, "ops/s", {1e15}, {}});
+  report.roofs[0].median = 20.48e9;
+  EXPECT_THAT(result_tables(report), HasSubstr("8.00   80%m  exact"));
+  EXPECT_THAT(result_tables(report), HasSubstr("256 MiB"));
+  EXPECT_THAT(closing_block(report), Not(HasSubstr("above")));
+  report.roofs[0].median = 10.24e9;
+  EXPECT_THAT(result_tables(report), HasSubstr(" !160%m  exact"));
+  EXPECT_THAT(closing_block(report), HasSubstr("1 time above the device's measured limit"));
 }
 
 TEST(Console, TheClosingBlockLeavesNothingOut) {

@@ -100,12 +100,18 @@ std::string csv_number(double value) {
 
 }  // namespace
 
+std::string console_tables(const std::vector<Table>& tables) {
+  std::string out;
+  for (const Table& table : tables) {
+    if (!table.rows.empty()) out += console_table(table);
+  }
+  return out;
+}
+
 std::string console_text(const Document& document) {
   std::string out = document.title + '\n';
   for (const std::string& line : document.lines) out += line + '\n';
-  for (const Table& table : document.tables) {
-    if (!table.rows.empty()) out += console_table(table);
-  }
+  out += console_tables(document.tables);
   if (!document.closing.empty()) out += '\n';
   for (const std::string& line : document.closing) out += line + '\n';
   return out;

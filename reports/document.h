@@ -27,9 +27,8 @@ struct Table {
   std::string title;
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
-  std::string note;         // below it
-  bool brief = true;        // false: too long for a terminal, which tells how many rows there are
-  std::string anchor = {};  // of the table in HTML, unique in its document
+  std::string note;   // below it
+  bool brief = true;  // false: too long for a terminal, which tells how many rows there are
 };
 
 struct Document {
@@ -43,6 +42,8 @@ struct Document {
 std::string console_text(const Document& document);
 std::string markdown_text(const Document& document);  // GitHub's tables
 std::string html_text(const Document& document);      // a whole page, self-contained
+// Tables alone, as console_text shows them.
+std::string console_tables(const std::vector<Table>& tables);
 // One table, as RFC 4180 has it.
 std::string csv_text(const Table& table);
 

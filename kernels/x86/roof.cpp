@@ -1,0 +1,134 @@
+#include "kernels/roof.h"
+
+#include "kernels/x86/target.h"
+
+namespace rotor {
+namespace {
+
+// Latency of four or five cycles times two or three units: sums in flight, with room to spare.
+constexpr int kSums = 12;
+constexpr double kBlockOps = 2.0 * kSums;  // times the lanes
+
+}  // namespace
+
+ROTOR_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+namespace {
+
+std::uint64_t read_avx512(const std::byte* data, std::size_t bytes) noexcept {
+  __m512i sums[8] = {};
+  for (std::size_t at = 0; at < bytes; at += sizeof sums) {
+    ROTOR_UNROLL
+    for (std::size_t i = 0; i < 8; ++i) {
+      sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(data + at + i * sizeof sums[i]));
+    }
+  }
+  for (int i = 1; i < 8; ++i) sums[0] = _mm512_xor_si512(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+std::uint64_t int8_avx512vnni(std::uint64_t blocks) noexcept {
+  __m512i sums[kSums] = {};
+  __m512i factor = _mm512_set1_epi8(1);
+  ROTOR_OPAQUE(factor);
+  ROTOR_OPAQUE(sums);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    ROTOR_UNROLL
+    for (int i = 0; i < kSums; ++i) sums[i] = _mm512_dpbusd_epi32(sums[i], factor, factor);
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm512_add_epi32(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+std::uint64_t fp32_avx512(std::uint64_t blocks) noexcept {
+  __m512 sums[kSums] = {};
+  __m512 factor = _mm512_set1_ps(0.5f);
+  ROTOR_OPAQUE(factor);
+  ROTOR_OPAQUE(sums);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    ROTOR_UNROLL
+    for (int i = 0; i < kSums; ++i) sums[i] = _mm512_fmadd_ps(sums[i], factor, factor);
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm512_add_ps(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+}  // namespace
+ROTOR_TARGET_END
+
+ROTOR_TARGET_BEGIN("avx2,fma,avxvnni")
+namespace {
+
+std::uint64_t int8_avxvnni(std::uint64_t blocks) noexcept {
+  __m256i sums[kSums] = {};
+  __m256i factor = _mm256_set1_epi8(1);
+  ROTOR_OPAQUE(factor);
+  ROTOR_OPAQUE(sums);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    ROTOR_UNROLL
+    for (int i = 0; i < kSums; ++i) sums[i] = _mm256_dpbusd_avx_epi32(sums[i], factor, factor);
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm256_add_epi32(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+}  // namespace
+ROTOR_TARGET_END
+
+ROTOR_TARGET_BEGIN("avx2,fma")
+namespace {
+
+std::uint64_t read_avx2(const std::byte* data, std::size_t bytes) noexcept {
+  __m256i sums[8] = {};
+  for (std::size_t at = 0; at < bytes; at += sizeof sums) {
+    ROTOR_UNROLL
+    for (std::size_t i = 0; i < 8; ++i) {
+      const auto* from = reinterpret_cast<const __m256i*>(data + at + i * sizeof sums[i]);
+      sums[i] = _mm256_xor_si256(sums[i], _mm256_load_si256(from));
+    }
+  }
+  for (int i = 1; i < 8; ++i) sums[0] = _mm256_xor_si256(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+// Pairs of products stay in 16 bits, as ternary kernels without VNNI keep them for a while.
+std::uint64_t int8_avx2(std::uint64_t blocks) noexcept {
+  __m256i sums[kSums] = {};
+  __m256i factor = _mm256_set1_epi8(1);
+  ROTOR_OPAQUE(factor);
+  ROTOR_OPAQUE(sums);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    ROTOR_UNROLL
+    for (int i = 0; i < kSums; ++i) {
+      sums[i] = _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(factor, sums[i]));
+    }
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm256_add_epi16(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+std::uint64_t fp32_avx2(std::uint64_t blocks) noexcept {
+  __m256 sums[kSums] = {};
+  __m256 factor = _mm256_set1_ps(0.5f);
+  ROTOR_OPAQUE(factor);
+  ROTOR_OPAQUE(sums);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    ROTOR_UNROLL
+    for (int i = 0; i < kSums; ++i) sums[i] = _mm256_fmadd_ps(sums[i], factor, factor);
+  }
+  for (int i = 1; i < kSums; ++i) sums[0] = _mm256_add_ps(sums[0], sums[i]);
+  return folded(&sums[0], sizeof sums[0]);
+}
+
+}  // namespace
+ROTOR_TARGET_END
+
+std::vector<RoofLevel> roof_levels() {
+  return {{feature::Avx512Vnni, nullptr, {{"int8_dot", 64 * kBlockOps, int8_avx512vnni}}},
+          {feature::Avx512, read_avx512, {{"fp32_fma", 16 * kBlockOps, fp32_avx512}}},
+          {feature::AvxVnni, nullptr, {{"int8_dot", 32 * kBlockOps, int8_avxvnni}}},
+          {feature::Avx2,
+           read_avx2,
+           {{"int8_dot", 32 * kBlockOps, int8_avx2}, {"fp32_fma", 8 * kBlockOps, fp32_avx2}}}};
+}
+
+}  // namespace rotor
