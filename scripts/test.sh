@@ -33,6 +33,20 @@ stage_vulkan() {
   scripts/test_vulkan.sh build/ci
 }
 
+# Every OpenCL row on PoCL and, small, under Oclgrind.
+stage_opencl() {
+  cmake --preset ci >/dev/null
+  cmake --build build/ci --target runtime_tests verify_tests
+  scripts/test_opencl.sh build/ci
+}
+
+# The tarball, unpacked somewhere, with and without the libraries of GPU backends.
+stage_install() {
+  cmake --preset ci >/dev/null
+  cmake --build build/ci --target rotor rotor-bench
+  scripts/test_install.sh build/ci
+}
+
 # The programs as a user runs them: verification of every row, mutants, a report and its schema.
 stage_bench() {
   cmake --preset ci >/dev/null
