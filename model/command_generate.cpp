@@ -231,8 +231,9 @@ class GenerateRun {
     const Transformer& transformer = session_.transformer();
     const DeviceInfo& device = session_.device().info();
     talk_ << (command_.samples > 1 ? "\n" : "") << "model      " << session_.description()
-          << "\ndevice     " << device.name << ", " << device.threads << " threads, "
-          << matmul().name << "\n";
+          << "\ndevice     " << device.name << ", ";
+    if (device.backend == Backend::Cpu) talk_ << device.threads << " threads, ";
+    talk_ << matmul().name << "\n";
     talk_ << "memory     " << megabytes(transformer.weight_bytes()) << " weights, "
           << megabytes(transformer.table_bytes()) << " embedding, " << megabytes(cache_.bytes())
           << " cache (" << cache_.capacity() << " positions, " << packing_name(cache_.format())
