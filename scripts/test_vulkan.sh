@@ -5,20 +5,23 @@
 #   scripts/test_vulkan.sh [build folder]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tests=${1:-build/ci}/verify_tests
+build=${1:-build/ci}
+tests=$build/verify_tests
 rows='--gtest_filter=*VulkanRow*'
 lavapipe=/usr/share/vulkan/icd.d/lvp_icd.x86_64.json
 drivers=$PWD/build/drivers
 chromium=$drivers/usr/lib/chromium
 mkdir -p "$drivers"
 
-# Runs the rows on one driver; shows what failed and what was not run.
+# Tests the device and the rows on one driver; shows what failed, what was not run, and the time.
 run() {
-  local name=$1 driver=$2
+  local name=$1 driver=$2 start=$SECONDS
   echo "vulkan rows on $name"
-  VK_DRIVER_FILES=$driver ROTOR_VK_VALIDATION=1 XDG_CACHE_HOME=$drivers/cache \
-    "$tests" "$rows" >"$drivers/log" 2>&1 || { cat "$drivers/log"; return 1; }
+  export VK_DRIVER_FILES=$driver ROTOR_VK_VALIDATION=1 XDG_CACHE_HOME=$drivers/cache
+  { "$build/runtime_tests" '--gtest_filter=Vulkan*' && "$tests" "$rows"; } >"$drivers/log" 2>&1 ||
+    { cat "$drivers/log"; return 1; }
   grep -E 'no device here|^\[  PASSED' "$drivers/log" || true
+  echo "  in $((SECONDS - start)) s"
 }
 
 for width in 128 256 512; do
@@ -35,7 +38,7 @@ echo "vulkan rows on a driver that computes nothing: all must fail"
 cat >"$drivers/null.json" <<JSON
 {"file_format_version": "1.0.0", "ICD": {"library_path": "$chromium/libVkICD_mock_icd.so", "api_version": "1.3.0"}}
 JSON
-if VK_DRIVER_FILES=$drivers/null.json XDG_CACHE_HOME=$drivers/cache \
+if VK_DRIVER_FILES=$drivers/null.json ROTOR_VK_VALIDATION=0 XDG_CACHE_HOME=$drivers/cache \
   "$tests" "$rows" >"$drivers/log" 2>&1 || ! grep -q '^\[  FAILED' "$drivers/log" ||
   grep '^\[       OK' "$drivers/log"; then
   echo "test_vulkan: a row passed on a driver that computes nothing" >&2
