@@ -80,6 +80,64 @@ std::byte row_code(float v) {
   return static_cast<std::byte>(static_cast<std::int8_t>(std::nearbyint(v)));
 }
 
+// Bits6Row: elements and bytes of a group, whose first two bytes are its scale.
+constexpr std::size_t kSixGroup = 32;
+constexpr std::size_t kSixGroupBytes = 26;
+
+// Sixteen codes, 0 to 63, into twelve bytes.
+void pack_six_bits(const std::uint8_t* codes, std::byte* out) {
+  std::uint8_t upper[16];
+  for (std::size_t b = 0; b < 8; ++b) {
+    out[b] = static_cast<std::byte>((codes[b] & 15) | (codes[8 + b] & 15) << 4);
+  }
+  for (std::size_t e = 0; e < 16; ++e) upper[e] = codes[e] >> 4;
+  const std::uint32_t word = pack_word(upper);
+  std::memcpy(out + 8, &word, sizeof word);
+}
+
+void unpack_six_bits(const std::byte* bytes, std::uint8_t* codes) {
+  std::uint32_t word;
+  std::memcpy(&word, bytes + 8, sizeof word);
+  unpack_word(word, codes);
+  for (std::size_t e = 0; e < 16; ++e) {
+    const auto pair = std::to_integer<unsigned>(bytes[e % 8]);
+    codes[e] = static_cast<std::uint8_t>(codes[e] << 4 | (e < 8 ? pair & 15 : pair >> 4));
+  }
+}
+
+// One group of `values` (32, or the last ones of a row). A NaN or an infinity makes the scale one, so it
+// stays visible.
+void encode_six_bits(std::span<const float> values, std::byte* out) {
+  float extreme = 0;
+  for (const float v : values) {
+    if (!(std::fabs(v) <= std::fabs(extreme))) extreme = v;
+    if (std::isnan(v)) break;
+  }
+  const std::uint16_t half = f32_to_f16(extreme / -32);
+  const float scale = f16_to_f32(half);
+  std::uint8_t codes[kSixGroup];
+  std::fill(codes, codes + kSixGroup, std::uint8_t{32});
+  for (std::size_t j = 0; j < values.size(); ++j) {
+    const float steps = scale == 0 ? 0.0f : values[j] / scale;
+    const float bounded = steps > -32.0f ? std::min(steps, 31.0f) : -32.0f;
+    codes[j] = static_cast<std::uint8_t>(32 + static_cast<int>(std::nearbyint(bounded)));
+  }
+  std::memcpy(out, &half, sizeof half);
+  pack_six_bits(codes, out + 2);
+  pack_six_bits(codes + 16, out + 14);
+}
+
+void decode_six_bits(const std::byte* bytes, std::span<float> out) {
+  std::uint16_t half;
+  std::memcpy(&half, bytes, sizeof half);
+  std::uint8_t codes[kSixGroup];
+  unpack_six_bits(bytes + 2, codes);
+  unpack_six_bits(bytes + 14, codes + 16);
+  for (std::size_t j = 0; j < out.size(); ++j) {
+    out[j] = static_cast<float>(codes[j] - 32) * f16_to_f32(half);
+  }
+}
+
 bool is_bits2(Packing packing) {
   return packing == Packing::Bits2 || packing == Packing::Bits2x16;
 }
@@ -106,6 +164,8 @@ std::string_view packing_name(Packing packing) {
       return "bf16";
     case Packing::Int8Row:
       return "int8row";
+    case Packing::Bits6Row:
+      return "bits6row";
   }
   return "?";
 }
@@ -195,6 +255,8 @@ std::size_t row_bytes(Packing packing, std::uint32_t k) {
       return std::size_t{k} * 2;
     case Packing::Int8Row:
       return (std::size_t{k} + 3) / 4 * 4 + 4;
+    case Packing::Bits6Row:
+      return (std::size_t{k} + kSixGroup - 1) / kSixGroup * kSixGroupBytes;
     default:
       throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
@@ -223,6 +285,12 @@ void encode_row(Packing packing, std::span<const float> values, std::span<std::b
       std::memcpy(out.data() + out.size() - 4, &scale, sizeof scale);
       return;
     }
+    case Packing::Bits6Row:
+      for (std::size_t j = 0; j < k; j += kSixGroup) {
+        encode_six_bits(values.subspan(j, std::min(kSixGroup, k - j)),
+                        out.data() + j / kSixGroup * kSixGroupBytes);
+      }
+      return;
     default:
       throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
@@ -250,6 +318,12 @@ void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<flo
       }
       return;
     }
+    case Packing::Bits6Row:
+      for (std::size_t j = 0; j < k; j += kSixGroup) {
+        decode_six_bits(bytes.data() + j / kSixGroup * kSixGroupBytes,
+                        out.subspan(j, std::min(kSixGroup, k - j)));
+      }
+      return;
     default:
       throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }

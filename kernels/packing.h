@@ -30,8 +30,12 @@ enum class Packing : std::uint8_t {
   Bf16,
   // ... or int8 with one f32 scale per row, stored behind the row's codes (padded to 4 bytes).
   Int8Row,
+  // ... or 6 bits with one f16 scale per 32 elements (padded with zeros): groups of 26 bytes, the scale
+  // and twice 12 bytes of code + 32 for 16 elements. Byte b < 8 holds the low nibbles of elements b and
+  // 8 + b; of the word behind them bits 8b+2j are the upper two bits of element 4j+b.
+  Bits6Row,
 };
-inline constexpr std::size_t kPackingCount = 9;
+inline constexpr std::size_t kPackingCount = 10;
 
 std::string_view packing_name(Packing packing);  // "bits2x16"
 
@@ -52,7 +56,8 @@ std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t 
                                 std::span<const std::byte> bytes);
 
 // Table and cache rows of k floats: bytes of one row, and the conversion both ways. Int8Row rounds
-// to nearest even with scale = max|x| / 127; the 16-bit formats round to nearest even.
+// to nearest even with scale = max|x| / 127; the 16-bit formats round to nearest even. Bits6Row maps the
+// element of the largest magnitude of a group to -32, so its scale is negative where that is positive.
 std::size_t row_bytes(Packing packing, std::uint32_t k);
 void encode_row(Packing packing, std::span<const float> values, std::span<std::byte> out);
 void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<float> out);

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -165,6 +167,44 @@ TEST(Packing, Int8RowsAreOffByHalfAStepAtMost) {
     const float limit = top / 127 / 2 + 4 * 0x1p-23f * top;
     for (std::uint32_t j = 0; j < k; ++j) EXPECT_LE(std::fabs(back[j] - values[j]), limit);
   }
+}
+
+TEST(Packing, SixBitRowsAreOffByHalfAStepOrAtTheFarEndByOne) {
+  Random random(6);
+  for (const std::uint32_t k : {1u, 15u, 16u, 31u, 32u, 33u, 100u, 128u}) {
+    std::vector<float> values(k);
+    for (float& v : values) v = static_cast<float>(6 * random.uniform() - 3);
+    std::vector<std::byte> row(row_bytes(Packing::Bits6Row, k));
+    ASSERT_EQ(row.size(), (k + 31) / 32 * 26);
+    std::vector<float> back(k);
+    encode_row(Packing::Bits6Row, values, row);
+    decode_row(Packing::Bits6Row, row, back);
+    for (std::uint32_t j = 0; j < k; ++j) {
+      const auto group = std::span(values).subspan(j / 32 * 32, std::min(32u, k - j / 32 * 32));
+      const float extreme = *std::max_element(
+          group.begin(), group.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+      // 32 codes on the extreme's side, 31 on the other; the f16 scale is off by 2^-11 of itself, which
+      // 32 steps make 1/64 of a step.
+      const float steps = values[j] / (extreme / -32);
+      const float limit = (steps > 31.5f - 1 / 64.0f ? 1.0f : 0.5f) + 1 / 64.0f;
+      EXPECT_LE(std::fabs(back[j] - values[j]), limit * std::fabs(extreme) / 32) << k << " " << j;
+    }
+  }
+}
+
+TEST(Packing, SixBitRowsShowWhatTheyCannotHold) {
+  std::vector<std::byte> row(row_bytes(Packing::Bits6Row, 40));
+  std::vector<float> values(40, 1.0f), back(40);
+  values[3] = std::numeric_limits<float>::quiet_NaN();
+  encode_row(Packing::Bits6Row, values, row);
+  decode_row(Packing::Bits6Row, row, back);
+  EXPECT_TRUE(std::isnan(back[0]) && std::isnan(back[3]));
+  EXPECT_EQ(back[32], 1.0f);  // the next group
+  values[3] = 0;
+  std::fill(values.begin() + 32, values.end(), 0.0f);
+  encode_row(Packing::Bits6Row, values, row);
+  decode_row(Packing::Bits6Row, row, back);
+  EXPECT_EQ(back, values);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -99,6 +100,47 @@ std::vector<float> decode_int8_row(std::span<const std::byte> bytes, std::uint32
   return values;
 }
 
+// 26 bytes hold 32 elements: an f16 scale, and twice eight bytes of nibbles and four of upper bits.
+std::vector<float> decode_six_bit_row(std::span<const std::byte> bytes, std::uint32_t k) {
+  std::vector<float> values(k);
+  for (std::size_t j = 0; j < k; ++j) {
+    const std::byte* group = bytes.data() + j / 32 * 26;
+    Eigen::half scale;
+    std::memcpy(&scale, group, sizeof scale);
+    const std::byte* unit = group + (j % 32 < 16 ? 2 : 14);
+    const std::size_t e = j % 16;
+    const int nibbles = std::to_integer<int>(unit[e % 8]);
+    const int low = e < 8 ? nibbles % 16 : nibbles / 16;
+    const int high = std::to_integer<int>(unit[8 + e % 4]) >> (2 * (e / 4)) & 3;
+    values[j] = static_cast<float>(16 * high + low - 32) * static_cast<float>(scale);
+  }
+  return values;
+}
+
+std::vector<std::byte> encode_six_bit_row(std::span<const float> values) {
+  std::vector<std::byte> bytes((values.size() + 31) / 32 * 26);
+  for (std::size_t first = 0; first < bytes.size() / 26 * 32; first += 32) {
+    const std::size_t count = std::min<std::size_t>(32, values.size() - first);
+    const auto group = values.subspan(first, count);
+    const auto extreme = std::max_element(
+        group.begin(), group.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+    const auto scale = static_cast<Eigen::half>(*extreme / -32);
+    std::byte* out = bytes.data() + first / 32 * 26;
+    std::memcpy(out, &scale, sizeof scale);
+    for (std::size_t j = 0; j < 32; ++j) {
+      const auto step = static_cast<float>(scale);
+      float q = j < count && step != 0 ? std::nearbyint(group[j] / step) : 0;
+      q = std::clamp(q, -32.0f, 31.0f);
+      const auto code = static_cast<unsigned>(q + 32);
+      std::byte* unit = out + (j < 16 ? 2 : 14);
+      const std::size_t e = j % 16;
+      unit[e % 8] |= static_cast<std::byte>((code & 15) << (e < 8 ? 0 : 4));
+      unit[8 + e % 4] |= static_cast<std::byte>((code >> 4) << (2 * (e / 4)));
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::vector<std::int8_t> decode_ternary(Packing packing, std::uint32_t n, std::uint32_t k,
@@ -130,6 +172,8 @@ std::vector<float> decode_row(Packing packing, std::uint32_t k, std::span<const 
       return decode_halves<Eigen::bfloat16>(bytes, k);
     case Packing::Int8Row:
       return decode_int8_row(bytes, k);
+    case Packing::Bits6Row:
+      return decode_six_bit_row(bytes, k);
     default:
       throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }
@@ -147,6 +191,8 @@ std::vector<std::byte> encode_row(Packing packing, std::span<const float> values
       return encode_halves<Eigen::bfloat16>(values);
     case Packing::Int8Row:
       return encode_int8_row(values);
+    case Packing::Bits6Row:
+      return encode_six_bit_row(values);
     default:
       throw UsageError("packing " + std::string(packing_name(packing)) + " has no float rows");
   }

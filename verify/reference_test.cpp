@@ -89,6 +89,9 @@ TEST(ReferenceTest, EncodingIsTheInverseOfDecoding) {
   }
   EXPECT_EQ(decode_row(Packing::Int8Row, 5, encode_row(Packing::Int8Row, values)),
             (std::vector<float>{1, -127, 0, 64, 0}));  // 0.5 of a step goes to even
+  const std::vector<float> steps{-32, 31, 0, 16, 0.5f};
+  EXPECT_EQ(decode_row(Packing::Bits6Row, 5, encode_row(Packing::Bits6Row, steps)),
+            (std::vector<float>{-32, 31, 0, 16, 0}));
 }
 
 TEST(ReferenceTest, NormAndQuantiserOfAPair) {

@@ -56,4 +56,20 @@ struct Int8Row {
   float operator[](std::size_t j) const { return static_cast<float>(codes[j]) * scale; }
 };
 
+struct Bits6Row {
+  static constexpr Packing kPacking = Packing::Bits6Row;
+  const std::byte* groups;
+  Bits6Row(const std::byte* bytes, std::size_t) : groups(bytes) {}
+  float operator[](std::size_t j) const {
+    const std::byte* group = groups + j / 32 * 26;
+    std::uint16_t scale;
+    std::memcpy(&scale, group, sizeof scale);
+    const std::byte* unit = group + 2 + (j % 32 / 16) * 12;
+    const std::size_t e = j % 16;
+    const unsigned low = std::to_integer<unsigned>(unit[e % 8]) >> (e / 8 * 4) & 15;
+    const unsigned high = std::to_integer<unsigned>(unit[8 + e % 4]) >> (e / 4 * 2) & 3;
+    return static_cast<float>(static_cast<int>(low + 16 * high) - 32) * f16_to_f32(scale);
+  }
+};
+
 }  // namespace rotor::cpu

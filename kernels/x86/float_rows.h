@@ -59,5 +59,20 @@ struct Int8Lanes {
   }
 };
 
+template <typename L>
+struct Bits6Lanes {
+  static constexpr Packing kPacking = Packing::Bits6Row;
+  static constexpr bool kScaled = false;
+  // Behind the end of a row lie codes of zero.
+  template <typename Count>
+  ROTOR_INLINE static typename L::V at(const std::byte* row, std::size_t j, Count) {
+    const std::byte* group = row + j / 32 * 26;
+    std::uint16_t scale;
+    std::memcpy(&scale, group, sizeof scale);
+    return L::mul(L::load_six_bits(group + 2 + j % 32 / 16 * 12), L::broadcast_f16(scale));
+  }
+  static float scale(const std::byte*, std::size_t) { return 1.0f; }
+};
+
 }  // namespace
 }  // namespace rotor::cpu

@@ -8,6 +8,7 @@
 #include "kernels/x86/target.h"
 
 ROTOR_TARGET_BEGIN("avx2,fma,f16c")
+#include "kernels/x86/six_bits.h"
 
 namespace rotor::cpu {
 namespace {
@@ -64,6 +65,14 @@ struct Avx2 {
     std::int8_t padded[16] = {};
     std::memcpy(padded, x, n);
     return load_i8(padded, All{});
+  }
+  static V load_six_bits(const std::byte* unit) {
+    const __m128i codes = six_bit_codes(unit);
+    return {eight_floats(codes), eight_floats(_mm_unpackhi_epi64(codes, codes))};
+  }
+  static V broadcast_f16(std::uint16_t x) {
+    const __m256 all = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(x)));
+    return {all, all};
   }
   static void store(float* to, V x, All) {
     _mm256_storeu_ps(to, x.low);
@@ -214,7 +223,9 @@ struct Avx2 {
     return halves(padded, All{});
   }
   static __m256 eight_i8(const std::int8_t* x) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+    return eight_floats(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(x)));
+  }
+  static __m256 eight_floats(__m128i bytes) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
   }
   // All ones in lanes below n, of the eight lanes that begin with lane `from`.

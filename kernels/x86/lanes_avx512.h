@@ -7,6 +7,7 @@
 #include "kernels/x86/target.h"
 
 ROTOR_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl")
+#include "kernels/x86/six_bits.h"
 
 namespace rotor::cpu {
 namespace {
@@ -61,6 +62,12 @@ struct Avx512 {
   static V load_i8(const std::int8_t* x, Count n) {
     const Ints wide = _mm512_maskz_cvtepi8_epi32(kAll, _mm_maskz_loadu_epi8(mask(n), x));
     return _mm512_maskz_cvtepi32_ps(kAll, wide);
+  }
+  static V load_six_bits(const std::byte* unit) {
+    return _mm512_maskz_cvtepi32_ps(kAll, _mm512_maskz_cvtepi8_epi32(kAll, six_bit_codes(unit)));
+  }
+  static V broadcast_f16(std::uint16_t x) {
+    return _mm512_maskz_cvtph_ps(kAll, _mm256_set1_epi16(static_cast<short>(x)));
   }
   template <typename Count>
   static void store(float* to, V x, Count n) {
