@@ -148,6 +148,7 @@ class GenerateRun {
 
  private:
   std::vector<TokenId> encode(const std::string& text) {
+    if (command_.ids && !session_.has_tokenizer()) return parse_ids(text, "prompt");
     std::vector<TokenId> ids = session_.tokenizer().encode(text, Specials::Parse);
     const TokenId bos = session_.config().bos;
     if (ids.empty() || ids.front() != bos) ids.insert(ids.begin(), bos);
@@ -175,7 +176,7 @@ class GenerateRun {
     Utf8Stream utf8;
     const auto on_token = [&](TokenId token) {
       if (command_.ids) out_ << token << ' ';
-      if (!session_.tokenizer().is_special(token)) {
+      if (session_.has_tokenizer() && !session_.tokenizer().is_special(token)) {
         show(sample, utf8.push(stops.push(session_.tokenizer().bytes(token))));
       }
       check_output();

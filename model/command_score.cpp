@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -36,29 +35,6 @@ nlohmann::json to_json(const Scores& scores, bool all_logits) {
   json["perplexity"] = scores.nll.empty() ? nlohmann::json() : nlohmann::json(perplexity(scores));
   if (all_logits) json["last_logits"] = scores.last_logits;
   return json;
-}
-
-// A JSON array or numbers with white space between them.
-std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name) {
-  std::vector<std::uint32_t> ids;
-  std::string numbers = text;
-  std::replace_if(
-      numbers.begin(), numbers.end(), [](char c) { return c == '[' || c == ']' || c == ','; }, ' ');
-  std::size_t at = 0;
-  while (true) {
-    at = numbers.find_first_not_of(" \t\r\n", at);
-    if (at == std::string::npos) break;
-    const std::size_t end = std::min(numbers.find_first_of(" \t\r\n", at), numbers.size());
-    const std::string word = numbers.substr(at, end - at);
-    if (word.size() > 9 || !std::all_of(word.begin(), word.end(),
-                                        [](unsigned char c) { return std::isdigit(c) != 0; })) {
-      throw FormatError(name + ": '" + word + "' at offset " + std::to_string(at) +
-                        " is not a token id");
-    }
-    ids.push_back(static_cast<std::uint32_t>(std::stoul(word)));
-    at = end;
-  }
-  return ids;
 }
 
 void write_json(const Scores& scores, const ScoreCommand& command, std::ostream& out) {

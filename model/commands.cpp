@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -31,6 +32,28 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 }
 
 }  // namespace
+
+std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name) {
+  std::vector<std::uint32_t> ids;
+  std::string numbers = text;
+  std::replace_if(
+      numbers.begin(), numbers.end(), [](char c) { return c == '[' || c == ']' || c == ','; }, ' ');
+  std::size_t at = 0;
+  while (true) {
+    at = numbers.find_first_not_of(" \t\r\n", at);
+    if (at == std::string::npos) break;
+    const std::size_t end = std::min(numbers.find_first_of(" \t\r\n", at), numbers.size());
+    const std::string word = numbers.substr(at, end - at);
+    if (word.size() > 9 || !std::all_of(word.begin(), word.end(),
+                                        [](unsigned char c) { return std::isdigit(c) != 0; })) {
+      throw FormatError(name + ": '" + word + "' at offset " + std::to_string(at) +
+                        " is not a token id");
+    }
+    ids.push_back(static_cast<std::uint32_t>(std::stoul(word)));
+    at = end;
+  }
+  return ids;
+}
 
 void interrupt() {
   interrupt_flag.store(true);

@@ -82,6 +82,10 @@ struct ConvertCommand {
 };
 int run_convert(const ConvertCommand& command, std::ostream& talk);
 
+// Token ids as text: a JSON array, or numbers with white space between them. Throws FormatError that
+// begins with `name`.
+std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name);
+
 // Set by a signal handler: commands finish what they are at and return kExitInterrupted.
 void interrupt();
 bool interrupted();

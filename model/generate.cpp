@@ -26,8 +26,9 @@ GenerateResult generate(Transformer& transformer, KvCache& cache, Sampler& sampl
   result.tokens.reserve(options.max_tokens);
   const std::uint32_t kept = cache.length();
 
+  const std::uint32_t top = sampler.logits_needed();
   const auto start = Clock::now();
-  std::span<const float> logits = transformer.forward(prompt, cache);
+  std::span<const float> logits = transformer.forward(prompt, cache, top);
   result.prompt_seconds = seconds_since(start);
   auto first = start;
   while (result.tokens.size() < options.max_tokens) {
@@ -54,9 +55,9 @@ GenerateResult generate(Transformer& transformer, KvCache& cache, Sampler& sampl
     }
     if (options.recompute == Recompute::EveryToken) {
       cache.truncate(kept);
-      logits = transformer.forward(std::span(text).subspan(history.size()), cache);
+      logits = transformer.forward(std::span(text).subspan(history.size()), cache, top);
     } else {
-      logits = transformer.forward({&token, 1}, cache);
+      logits = transformer.forward({&token, 1}, cache, top);
     }
     result.decode_seconds = seconds_since(first);
   }

@@ -50,6 +50,7 @@ struct SessionFlags {
   SessionOptions options;
   std::string features;
   std::string kv = "f32";
+  std::string head{head_format_name(HeadFormat::Auto)};
 
   void add_to(CLI::App& app) {
     app.add_option("--model", options.model,
@@ -70,10 +71,18 @@ struct SessionFlags {
     app.add_option("--chunk", options.chunk, "tokens of a prompt processed at a time")
         ->check(CLI::Range(1, 4096))
         ->capture_default_str();
+    app.add_option(
+           "--head", head,
+           "format of the embedding and head: stored, f32, f16, bf16, int8, bits6; exact: stored, "
+           "behind a pass over int8 that finds the rows that matter; auto: exact on a CPU for "
+           "greedy "
+           "and top-k, else stored")
+        ->capture_default_str();
     app.add_option("--kv", kv, "format of the KV cache: f32, f16 or int8")->capture_default_str();
   }
 
   SessionOptions read(bool given_features) {
+    options.head = head_format(head);
     if (given_features) options.device_options.feature_mask = parse_features(features);
     options.tell = [](const std::string& line) { std::cerr << "device     " << line << "\n"; };
     options.progress = terminal_progress("loading");
@@ -133,7 +142,9 @@ void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run)
   sub->add_option("--context", command->context, "positions of the KV cache; 0: as many as needed");
   sampling->add_to(*sub);
   sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
-  CLI::Option* ids = sub->add_flag("--ids", command->ids, "print token ids instead of text");
+  CLI::Option* ids =
+      sub->add_flag("--ids", command->ids,
+                    "print token ids instead of text; a model without tokenizer takes them, too");
   sub->add_flag("--json", command->json, "print one JSON document: ids, text, times, memory")
       ->excludes(ids);
   sub->callback([=, &flags, &run] {
@@ -143,6 +154,7 @@ void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run)
     run = [=, &flags] {
       command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);
+      command->session.top = Sampler(command->sampling).logits_needed();
       command->kv = parse_kv(flags.kv);
       return run_generate(*command, std::cout, std::cerr);
     };
@@ -166,6 +178,7 @@ void add_chat(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
     run = [=, &flags] {
       command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);
+      command->session.top = Sampler(command->sampling).logits_needed();
       command->kv = parse_kv(flags.kv);
       command->interactive = isatty(STDIN_FILENO) != 0;
       return run_chat(*command, std::cin, std::cout, std::cerr);

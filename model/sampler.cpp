@@ -182,6 +182,12 @@ void Sampler::filter(std::span<const float> logits, std::span<const std::uint32_
   std::erase_if(scratch.kept, [&](const Weighted& w) { return w.weight < options_.min_p; });
 }
 
+std::uint32_t Sampler::logits_needed() const {
+  // Penalties bring down the largest.
+  if (options_.repetition_penalty != 1 || options_.no_repeat_ngram != 0) return 0;
+  return options_.temperature == 0 ? 1 : options_.top_k;
+}
+
 std::uint32_t Sampler::next(std::span<const float> logits, std::span<const std::uint32_t> history) {
   filter(logits, history, scratch_);
   if (scratch_.kept.size() == 1) return scratch_.kept.front().id;

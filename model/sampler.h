@@ -42,6 +42,9 @@ class Sampler {
   // once its buffers have grown to the vocabulary.
   std::uint32_t next(std::span<const float> logits, std::span<const std::uint32_t> history);
 
+  // How many of the largest logits decide; 0: all of them. The others may be anything smaller.
+  std::uint32_t logits_needed() const;
+
   // The exact distribution that `next` draws from, most probable first (ties: lower id first).
   // Throws as `next` does.
   std::vector<Candidate> distribution(std::span<const float> logits,

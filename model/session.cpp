@@ -26,7 +26,9 @@ Session::Session(const SessionOptions& options)
   kernels_ = std::make_unique<KernelSet>(*device_, options.kernels);
   transformer_ = std::make_unique<Transformer>(
       *kernels_, *checkpoint,
-      TransformerOptions{.chunk = options.chunk, .progress = options.progress});
+      TransformerOptions{.chunk = options.chunk,
+                         .head = choose_head(options.head, device_->info().backend, options.top),
+                         .progress = options.progress});
 }
 
 const Tokenizer& Session::tokenizer() const {

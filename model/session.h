@@ -17,8 +17,10 @@ struct SessionOptions {
   std::string model;             // folder, file or synthetic:PRESET/SEED; empty is the demo model
   std::string device = "cpu";    // as in open_device, or "auto": choose_device
   DeviceOptions device_options;  // threads, feature mask
-  std::vector<std::string> kernels;              // preferred variants, by part of their name
-  std::uint32_t chunk = 128;                     // tokens a prompt is processed in at a time
+  std::vector<std::string> kernels;  // preferred variants, by part of their name
+  std::uint32_t chunk = 128;         // tokens a prompt is processed in at a time
+  HeadFormat head = HeadFormat::Stored;
+  std::uint32_t top = 0;  // of the largest logits are used, 0: all; what HeadFormat::Auto goes by
   std::function<void(double)> progress;          // share of the weights that is loaded
   std::function<void(const std::string&)> tell;  // one line: the device that "auto" took, and why
 };
@@ -34,6 +36,7 @@ class Session {
   const Config& config() const { return transformer_->config(); }
   const std::string& description() const { return description_; }  // of the checkpoint
 
+  bool has_tokenizer() const { return tokenizer_.has_value(); }
   // Throws FormatError if the model has no tokenizer.
   const Tokenizer& tokenizer() const;
 

@@ -7,26 +7,68 @@
 
 namespace rotor {
 
-std::span<const float> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache) {
+std::span<const float> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache,
+                                            std::uint32_t top) {
   check(tokens, cache);
-  if (tokens.size() == 1) {
-    if (decode_ == nullptr || decode_cache_ != cache.id()) {
-      decode_ = device_.record([&] { dispatch_forward(1, cache, {0, 1}, nullptr); });
-      decode_cache_ = cache.id();
-    }
+  const bool coarse = exact_ && top > 0 && top <= kRescored / 4;
+  const HeadPass pass = coarse ? HeadPass::Coarse : HeadPass::Full;
+  while (tokens.size() > chunk_) {
+    run(tokens.first(chunk_), cache, {0, 0}, nullptr);
+    tokens = tokens.subspan(chunk_);
+  }
+  const auto last = static_cast<std::uint32_t>(tokens.size()) - 1;
+  if (last == 0) {
     write_step(tokens, cache.length());
     cache.append(1);
-    device_.replay(*decode_);
+    decode(pass, cache);
   } else {
-    while (tokens.size() > chunk_) {
-      run(tokens.first(chunk_), cache, {0, 0}, nullptr);
-      tokens = tokens.subspan(chunk_);
-    }
-    run(tokens, cache, {static_cast<std::uint32_t>(tokens.size()) - 1, 1}, nullptr);
+    run(tokens, cache, {last, 1, pass}, nullptr);
   }
   const std::span<float> logits = std::span(logits_).first(config_.vocab);
   device_.read(*act_.logits, std::as_writable_bytes(logits));
+  if (coarse && !rescore(last, top, logits)) {
+    dispatch_logits(head(), {last, 1});
+    device_.finish();
+    device_.read(*act_.logits, std::as_writable_bytes(logits));
+  }
   return logits;
+}
+
+void Transformer::decode(HeadPass pass, KvCache& cache) {
+  Decode& decode = decode_[static_cast<std::size_t>(pass)];
+  if (decode.sequence == nullptr || decode.cache != cache.id()) {
+    decode.sequence = device_.record([&] { dispatch_forward(1, cache, {0, 1, pass}, nullptr); });
+    decode.cache = cache.id();
+  }
+  device_.replay(*decode.sequence);
+}
+
+// Puts exact values in place of those coarse logits that can be among the `top` largest; `row` is that
+// of the last norm. False if they are too many.
+bool Transformer::rescore(std::uint32_t row, std::uint32_t top, std::span<float> logits) {
+  ExactHead& e = *exact_;
+  const std::size_t x_bytes = std::size_t{config_.hidden} * sizeof(float);
+  const View x(*act_.normed, row * x_bytes, x_bytes);
+  device_.read(x, std::as_writable_bytes(std::span(e.x)));
+  if (!e.bound.candidates(e.x, logits, top, kRescored, e.candidates)) return false;
+  const DeviceTable& table = head();
+  const std::size_t bytes = row_bytes(table.packing, config_.hidden);
+  const std::uint32_t step = table.slices.front().rows;
+  for (std::size_t i = 0; i < e.candidates.size(); ++i) {
+    const TableSlice& slice = table.slices[e.candidates[i] / step];
+    const View from(*slice.buffer, (e.candidates[i] - slice.first) * bytes, bytes);
+    device_.read(from, std::span(e.row_bytes).subspan(i * bytes, bytes));
+  }
+  const auto count = static_cast<std::uint32_t>(e.candidates.size());
+  device_.write(*e.rows, std::span(e.row_bytes).first(count * bytes));
+  const HeadParams params{.m = 1, .n = count, .k = config_.hidden, .out_stride = count};
+  const View project[] = {x, *e.rows, *e.logits};
+  device_.dispatch(kernels_.get(Op::Head, table.packing, 1), project, as_bytes(params));
+  device_.finish();
+  const std::span<float> values = std::span(e.values).first(count);
+  device_.read(*e.logits, std::as_writable_bytes(values));
+  for (std::size_t i = 0; i < count; ++i) logits[e.candidates[i]] = values[i];
+  return true;
 }
 
 std::span<const float> Transformer::forward_all(std::span<const std::uint32_t> tokens,
@@ -40,7 +82,7 @@ std::span<const float> Transformer::forward_all(std::span<const std::uint32_t> t
   const std::size_t size = std::size_t{m} * config_.vocab;
   if (logits_.size() < size) {
     act_.logits = device_.allocate(size * sizeof(float));
-    decode_.reset();  // it names the buffer that is gone
+    for (Decode& decode : decode_) decode.sequence.reset();  // they name the buffer that is gone
     logits_.resize(size);
   }
   run(tokens, cache, {0, m}, probe);
@@ -183,9 +225,12 @@ void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
     probe->final_norm(x);
   }
   if (rows.count == 0) return;
+  dispatch_logits(rows.pass == HeadPass::Coarse ? exact_->coarse : head(), rows);
+}
+
+void Transformer::dispatch_logits(const DeviceTable& table, LogitRows rows) {
   const std::size_t row = std::size_t{config_.hidden} * sizeof(float);
   const View x(*act_.normed, rows.first * row, rows.count * row);
-  const DeviceTable& table = untied_head_.slices.empty() ? embedding_ : untied_head_;
   const Kernel& kernel = kernels_.get(Op::Head, table.packing, rows.count);
   for (const TableSlice& slice : table.slices) {
     const HeadParams params{

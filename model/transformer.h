@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "model/head_format.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
 #include "runtime/choose.h"
@@ -34,6 +36,7 @@ class Probe {
 
 struct TransformerOptions {
   std::uint32_t chunk = 128;  // tokens a prompt is processed in at a time
+  HeadFormat head = HeadFormat::Stored;
   // Told the share that is loaded, 0 to 1, from any thread.
   std::function<void(double)> progress;
 };
@@ -49,7 +52,10 @@ class Transformer {
   // Processes tokens at the positions cache.length() ... and appends them to the cache. Returns the
   // logits of the last token, [vocab], valid until the next call. Throws UsageError if a token is
   // not in the vocabulary, there is none, or the cache is full; the cache is unchanged then.
-  std::span<const float> forward(std::span<const std::uint32_t> tokens, KvCache& cache);
+  // top: how many of the largest logits the caller uses; 0: all. With HeadFormat::Exact those are
+  // exact and larger than all others, which may come from the coarse table.
+  std::span<const float> forward(std::span<const std::uint32_t> tokens, KvCache& cache,
+                                 std::uint32_t top = 0);
 
   // The same for at most `chunk` tokens, with the logits of all of them, [m, vocab], and a probe.
   std::span<const float> forward_all(std::span<const std::uint32_t> tokens, KvCache& cache,
@@ -57,14 +63,16 @@ class Transformer {
 
   std::uint32_t chunk() const { return chunk_; }
   std::size_t weight_bytes() const;      // packed ternary weights, scales and norms
-  std::size_t table_bytes() const;       // embedding, and the head if it is not the same
+  std::size_t table_bytes() const;       // embedding, and heads that are not the same
   std::size_t activation_bytes() const;  // buffers of intermediate results
 
  private:
-  // Which rows of the last norm go through the head.
+  // Which rows of the last norm go through the head, and through which table.
+  enum class HeadPass : std::uint8_t { Full, Coarse };
   struct LogitRows {
     std::uint32_t first;
     std::uint32_t count;
+    HeadPass pass = HeadPass::Full;
   };
   // Whether a norm first adds the output of the sub-layer before it to the residual stream.
   enum class Residual : std::uint8_t { AsIs, AddDelta };
@@ -101,10 +109,31 @@ class Transformer {
     std::unique_ptr<Buffer> normed;    // [m, hidden] after the final norm
     std::unique_ptr<Buffer> logits;    // [rows asked for, vocab]
   };
+  // One token, recorded for the cache of this id.
+  struct Decode {
+    std::unique_ptr<Sequence> sequence;
+    std::uint64_t cache = 0;
+  };
+  // HeadFormat::Exact: the coarse table, and rows of the exact one that are computed after it.
+  struct ExactHead {
+    DeviceTable coarse;
+    HeadBound bound;
+    std::unique_ptr<Buffer> rows;    // [kRescored] of the exact table
+    std::unique_ptr<Buffer> logits;  // [kRescored]
+    std::vector<std::byte> row_bytes;
+    std::vector<float> x;                   // [hidden]
+    std::vector<float> values;              // [kRescored]
+    std::vector<std::uint32_t> candidates;  // at most kRescored
+  };
+  static constexpr std::size_t kRescored = 4096;  // above, the full product is not much slower
 
   void load_layers(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
-  void load_tables(const Checkpoint& checkpoint);
+  void load_tables(const Checkpoint& checkpoint, HeadFormat format);
+  void load_exact_head(const Table& table);
   DeviceTable load_table(const Table& table);
+  const DeviceTable& head() const {
+    return untied_head_.slices.empty() ? embedding_ : untied_head_;
+  }
   void make_activations();
   void check(std::span<const std::uint32_t> tokens, const KvCache& cache) const;
   void run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows, Probe* probe);
@@ -116,6 +145,9 @@ class Transformer {
   void dispatch_norm(std::uint32_t m, View gain, Residual residual);
   void dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out);
   void dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe);
+  void dispatch_logits(const DeviceTable& table, LogitRows rows);
+  void decode(HeadPass pass, KvCache& cache);
+  bool rescore(std::uint32_t row, std::uint32_t top, std::span<float> logits);
   void probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe);
 
   KernelSet& kernels_;
@@ -128,10 +160,10 @@ class Transformer {
   std::unique_ptr<Buffer> final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;
-  std::vector<float> logits_;         // [rows asked for, vocab]
-  std::vector<std::uint32_t> step_;   // position, m, token ids
-  std::unique_ptr<Sequence> decode_;  // one token, recorded ...
-  std::uint64_t decode_cache_ = 0;    // ... for the cache of this id
+  std::optional<ExactHead> exact_;
+  std::vector<float> logits_;        // [rows asked for, vocab]
+  std::vector<std::uint32_t> step_;  // position, m, token ids
+  Decode decode_[2];                 // by HeadPass
 };
 
 }  // namespace rotor

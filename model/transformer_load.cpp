@@ -46,7 +46,7 @@ Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
       config_(checkpoint.config()),
       chunk_(std::max(1u, std::min(options.chunk, config_.max_positions))) {
   load_layers(checkpoint, options.progress);
-  load_tables(checkpoint);
+  load_tables(checkpoint, options.head);
   make_activations();
 }
 
@@ -87,11 +87,33 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
   }
 }
 
-void Transformer::load_tables(const Checkpoint& checkpoint) {
-  embedding_ = load_table(checkpoint.embedding());
-  if (!config_.tied_head) untied_head_ = load_table(checkpoint.head());
+// A tied table is kept once, so another format for the head is that of the embedding, too.
+void Transformer::load_tables(const Checkpoint& checkpoint, HeadFormat format) {
+  const auto load_as = [&](const Table& table) {
+    const Packing packing = head_packing(format, table.packing);
+    if (packing == table.packing) return load_table(table);
+    return load_table(convert_table(table, packing).table);
+  };
+  embedding_ =
+      config_.tied_head ? load_as(checkpoint.embedding()) : load_table(checkpoint.embedding());
+  if (!config_.tied_head) untied_head_ = load_as(checkpoint.head());
+  if (format == HeadFormat::Exact) load_exact_head(checkpoint.head());
   final_norm_ = upload(device_, checkpoint.final_norm());
   angles_ = upload(device_, rope_angles(config_));
+}
+
+void Transformer::load_exact_head(const Table& table) {
+  const ConvertedTable coarse = convert_table(table, Packing::Int8Row);
+  const std::size_t bytes = row_bytes(table.packing, table.columns);
+  exact_.emplace();
+  exact_->coarse = load_table(coarse.table);
+  exact_->bound = HeadBound(table, coarse.table);
+  exact_->rows = device_.allocate(kRescored * bytes);
+  exact_->logits = device_.allocate(kRescored * sizeof(float));
+  exact_->row_bytes.resize(kRescored * bytes);
+  exact_->x.resize(config_.hidden);
+  exact_->values.resize(kRescored);
+  exact_->candidates.reserve(kRescored);
 }
 
 Transformer::DeviceTable Transformer::load_table(const Table& table) {
@@ -144,9 +166,12 @@ std::size_t Transformer::weight_bytes() const {
 
 std::size_t Transformer::table_bytes() const {
   std::size_t sum = 0;
-  for (const DeviceTable* table : {&embedding_, &untied_head_}) {
-    for (const TableSlice& slice : table->slices) sum += slice.buffer->bytes();
-  }
+  const auto add = [&](const DeviceTable& table) {
+    for (const TableSlice& slice : table.slices) sum += slice.buffer->bytes();
+  };
+  add(embedding_);
+  add(untied_head_);
+  if (exact_) add(exact_->coarse);
   return sum;
 }
 
