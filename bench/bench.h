@@ -25,6 +25,7 @@ struct BenchOptions {
   double budget_s = 600;
   bool verify_only = false;
   bool roofline = true;    // measure each device's limits, unless the budget is too small
+  bool round = false;      // each case once for a fixed time, and nothing else: a gate's process
   bool self_test = false;  // let the checks find injected bugs, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   std::map<std::string, std::string> context;  // remembered in the report
@@ -56,9 +57,27 @@ struct CompareOptions {
   double min_effect = 0.05;        // as in reports/compare.h
 };
 std::vector<std::string> compare_formats();
+// By the ending of a file. Throws UsageError for one that is no format's.
+std::string format_of(const std::string& path);
 // Exit code as in reports/compare.h. Throws FormatError, OutputError, and UsageError for an ending
 // that is no format's.
 int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk);
+
+// `rotor-bench gate BASE_PROGRAM`: this program against another build of it, in turns.
+struct GateOptions {
+  std::string base;    // program, the older build
+  std::string device;  // as in BenchOptions; empty: the CPU
+  std::vector<std::string> filters;
+  std::vector<std::string> args;  // for both programs: filters, --threads, --features
+  std::uint32_t rounds = 10;
+  double min_effect = 0.03;
+  double budget_s = 45;  // no more rounds after it
+  std::uint64_t seed = 0;
+  bool fail_on_inconclusive = false;
+  std::vector<std::string> outs;  // .txt .md .html .json
+};
+// Exit code as in reports/gate.h. Throws UsageError, DeviceError for a program that cannot be run.
+int run_gate(const GateOptions& options, std::ostream& out, std::ostream& talk);
 
 // Turns "--benchmark_*" flags, which hands know from Google Benchmark, into ours; refuses those that
 // have no counterpart, naming the flag to use instead. Throws UsageError.

@@ -129,6 +129,38 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
   return plan;
 }
 
+std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filter,
+                                   std::uint64_t seed, const std::string& repro) {
+  struct Choice {
+    Op op;
+    bool int8_weights;
+    Shape shape;
+    std::uint32_t m;
+    bool hot;
+  };
+  static constexpr Choice kChoices[] = {
+      {Op::Matmul, false, {2560, 2560}, 1, false}, {Op::Matmul, false, {2560, 2560}, 1, true},
+      {Op::Matmul, false, {6912, 2560}, 1, false}, {Op::Matmul, false, {2560, 2560}, 32, true},
+      {Op::Matmul, true, {2560, 2560}, 1, true},   {Op::MatmulHalf, false, {2560, 2560}, 1, true},
+  };
+  std::vector<PlannedCase> plan;
+  for (const Choice& choice : kChoices) {
+    const auto rows = variants();
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const KernelVariant& v) {
+      const bool int8 = v.packing == Packing::Int8 || v.packing == Packing::Int8x16;
+      return v.op == choice.op && v.backend == device.backend && int8 == choice.int8_weights &&
+             supports(device, v, choice.m);
+    });
+    if (row == rows.end()) continue;
+    PlannedCase planned = plan_case(device, *row, choice.shape, choice.m, choice.hot);
+    if (!filter.matches(planned.result.spec.id)) continue;
+    planned.result.spec.seed = seed;
+    planned.result.repro = repro + " --suite gate --filter '^" + planned.result.spec.id + "$'";
+    plan.push_back(std::move(planned));
+  }
+  return plan;
+}
+
 std::uint32_t rotate_buffers(std::uint64_t bytes_each, std::size_t cache_bytes) {
   const std::uint64_t needed = cache_bytes == 0 ? 64u << 20 : 2 * std::uint64_t{cache_bytes};
   return static_cast<std::uint32_t>(needed / std::max<std::uint64_t>(bytes_each, 1) + 1);

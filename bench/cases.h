@@ -51,6 +51,12 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
                                      const Filter& filter, std::uint64_t seed,
                                      const std::string& repro);
 
+// The cases of the gate: few enough for a round in a second. The device's first choice for a token on
+// two shapes from memory and one from the cache, and for 32 tokens; its first rows with int8 weights
+// and with FP16 activations.
+std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filter,
+                                   std::uint64_t seed, const std::string& repro);
+
 // "cpu/matmul_bitpacked_avx2/n2560_k6912_b1", with "/hot" behind it for cached weights.
 std::string case_id(const KernelVariant& variant, const Shape& shape, std::uint32_t m, bool hot);
 

@@ -12,7 +12,7 @@ Report load_report(const std::string& path) {
   return read_json(load_file(path), path);
 }
 
-std::string render(const Comparison& comparison, const std::string& format) {
+std::string render(const ReportComparison& comparison, const std::string& format) {
   if (format == "console") return console_text(document_of(comparison));
   if (format == "markdown") return markdown_text(document_of(comparison));
   if (format == "html") return html_text(document_of(comparison));
@@ -44,7 +44,7 @@ int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& 
   }
   CompareRules rules;
   rules.min_effect = options.min_effect;
-  const Comparison comparison =
+  const ReportComparison comparison =
       compare(load_report(options.a), options.a, load_report(options.b), options.b, rules);
   out << render(comparison, options.format) << std::flush;
   if (!out) throw OutputError("the comparison could not be written to standard output");

@@ -25,6 +25,10 @@ constexpr const char* kFooter =
 struct Flags {
   BenchOptions options;
   CompareOptions compare;
+  GateOptions gate;
+  std::string gate_effect = "3%";
+  std::string gate_budget = "45s";
+  std::string gate_threads;
   std::string min_effect = "5%";
   bool list = false;
   bool list_variants = false;
@@ -62,6 +66,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
   app.add_flag("--roofline,!--no-roofline", options.roofline,
                "measure what each device can do at best (default, with 20 s of budget or more)");
+  app.add_flag("--round", options.round,
+               "time each case once and do nothing else, as the gate calls it");
   app.add_flag("--self-test", options.self_test,
                "let the checks find injected bugs, and run nothing else");
   app.add_flag("--list", flags.list, "print the names of the cases");
@@ -87,6 +93,48 @@ CLI::App* add_compare(CLI::App& app, Flags& flags) {
       "Times change no exit code here. 0: nothing lost, nothing wrong; 2: B got a case wrong; 4: "
       "a case\nthat passed in A did not run to an end in B; 65: not a report");
   return command;
+}
+
+CLI::App* add_gate(CLI::App& app, Flags& flags) {
+  CLI::App* command = app.add_subcommand(
+      "gate", "fail if this build is slower than another one: both run in turns on this machine");
+  GateOptions& options = flags.gate;
+  command->add_option("BASE_PROGRAM", options.base, "rotor-bench of the build to compare with")
+      ->required();
+  command->add_option("--device", options.device, "as for a run; default: the CPU");
+  command->add_option("--rounds", options.rounds, "processes of each build, at least 7")
+      ->capture_default_str();
+  command->add_option("--min-effect", flags.gate_effect, "smaller slow-downs are never failed")
+      ->capture_default_str();
+  command->add_option("--budget", flags.gate_budget, "no more rounds than wanted after this time")
+      ->capture_default_str();
+  command->add_option("--seed", flags.seed, "of data and order; default: random");
+  command->add_flag("--fail-on-inconclusive", options.fail_on_inconclusive,
+                    "end with 3 where noise leaves a case undecided");
+  command->add_option("--out", options.outs, "also write this file: .txt, .md, .html or .json")
+      ->allow_extra_args(false);
+  command->add_option("--threads", flags.gate_threads, "CPU threads of both programs");
+  command->add_option("--features", flags.features, "CPU features of both programs");
+  command->add_option("--filter", options.filters, "cases of the gate suite; repeatable")
+      ->allow_extra_args(false);
+  command->footer(
+      "0: no confirmed regression; 1: a case is slower, twice; 2: wrong results; 3: see above; 4: "
+      "cases of\nthe base are gone, or a program could not run");
+  return command;
+}
+
+// What both programs of a gate are called with.
+void interpret_gate(Flags& flags) {
+  GateOptions& options = flags.gate;
+  options.min_effect = parse_share(flags.gate_effect);
+  options.budget_s = parse_duration(flags.gate_budget);
+  options.seed = flags.seed.empty() ? std::random_device{}() : parse_seed(flags.seed);
+  const auto pass_on = [&](const char* name, const std::string& value) {
+    if (!value.empty()) options.args.insert(options.args.end(), {name, value});
+  };
+  pass_on("--threads", flags.gate_threads);
+  pass_on("--features", flags.features);
+  for (const std::string& filter : options.filters) pass_on("--filter", filter);
 }
 
 // The command that was given, or the program itself.
@@ -149,6 +197,7 @@ int run_program(int argc, char** argv) {
   Flags flags;
   add_flags(app, flags);
   const CLI::App* compare = add_compare(app, flags);
+  const CLI::App* gate = add_gate(app, flags);
   flags.options.argv.assign(argv, argv + argc);
   std::vector<std::string> args =
       translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
@@ -163,6 +212,10 @@ int run_program(int argc, char** argv) {
   if (compare->parsed()) {
     flags.compare.min_effect = parse_share(flags.min_effect);
     return run_compare(flags.compare, std::cout, std::cerr);
+  }
+  if (gate->parsed()) {
+    interpret_gate(flags);
+    return run_gate(flags.gate, std::cout, std::cerr);
   }
   interpret(app, flags);
   if (flags.list) return list_cases(flags.options, std::cout);

@@ -146,8 +146,8 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
 
 // A limit on the size of files stands for a full disk.
 TEST_F(MainTest, AFullDiskKeepsWhatWasWritten) {
-  const Outcome run =
-      shell("ulimit -f 8; " ROTOR_BENCH_PROGRAM " " + std::string(kQuick) + "--out r.json");
+  const Outcome run = shell("ulimit -f 8; " ROTOR_BENCH_PROGRAM " " + std::string(kQuick) +
+                            "--device cpu --out r.json");
   EXPECT_EQ(run.code, 73) << run.err;
   EXPECT_THAT(run.err, HasSubstr("r.jsonl: cannot be written"));
   EXPECT_THAT(run.out, HasSubstr("exit 73"));
@@ -241,6 +241,32 @@ TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {
   EXPECT_EQ(bench("compare a.json absent.json").code, 65);
   EXPECT_EQ(bench("compare a.json").code, 64);
   EXPECT_EQ(bench("compare a.json a.json --out c.pdf").code, 64);
+}
+
+// One case, so that it takes seconds. A copy of a program is not slower than itself, however noisy the
+// machine.
+TEST_F(MainTest, TheGatePassesACopyOfItself) {
+  fs::copy_file(ROTOR_BENCH_PROGRAM, folder_ / "base");
+  const Outcome run = bench(
+      "gate ./base --rounds 7 --filter b1/hot --filter int8 --budget 1s "
+      "--seed 3 --out g.json --out g.md");
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("B against A"));
+  EXPECT_THAT(schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/gate-1.schema.json"),
+                                load_file(folder_ / "g.json")),
+              IsEmpty());
+  const auto json = nlohmann::json::parse(load_file(folder_ / "g.json"));
+  EXPECT_EQ(json["cases"].size(), 1u);
+  EXPECT_EQ(json["cases"][0]["a_ns"].size(), 7u);
+  EXPECT_EQ(json["cases"][0]["control_ns"].size(), 3u);
+}
+
+TEST_F(MainTest, AGateWithoutAUsableBaseSaysWhy) {
+  EXPECT_EQ(bench("gate absent").code, 65);
+  EXPECT_EQ(bench("gate ./x --rounds 3").code, 64);
+  const Outcome other = bench("gate /bin/false");
+  EXPECT_EQ(other.code, 4);
+  EXPECT_THAT(other.err, HasSubstr("left no report (exit 1)"));
 }
 
 TEST_F(MainTest, ABudgetForNothingIsSaid) {

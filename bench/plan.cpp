@@ -27,8 +27,10 @@ bool runs_kv(const BenchOptions& options) {
 std::vector<std::unique_ptr<Device>> open_devices(const BenchOptions& options,
                                                   std::vector<AbsentBackend>& absent) {
   std::vector<std::unique_ptr<Device>> devices;
-  if (!options.device.empty()) {
-    devices.push_back(open_device(options.device, options.device_options));
+  const std::string wanted =
+      options.device.empty() && options.suite == "gate" ? "cpu" : options.device;
+  if (!wanted.empty()) {
+    devices.push_back(open_device(wanted, options.device_options));
     return devices;
   }
   const DeviceList list = list_devices(options.device_options);
@@ -134,9 +136,12 @@ BenchPlan make_plan(const BenchOptions& options) {
   if (options.self_test) return plan;
   plan.kv = runs_kv(options);
   for (const auto& device : plan.devices) {
-    if (!runs_matmuls(options.suite)) continue;
-    std::vector<PlannedCase> more =
-        plan_matmul(device->info(), shapes, filter, options.seed, plan.repro);
+    std::vector<PlannedCase> more;
+    if (runs_matmuls(options.suite)) {
+      more = plan_matmul(device->info(), shapes, filter, options.seed, plan.repro);
+    } else if (options.suite == "gate") {
+      more = plan_gate(device->info(), filter, options.seed, plan.repro);
+    }
     std::move(more.begin(), more.end(), std::back_inserter(plan.cases));
   }
   plan.rows = choose_rows(options, filter, plan.cases);
@@ -149,7 +154,7 @@ BenchPlan make_plan(const BenchOptions& options) {
 }
 
 std::vector<std::string> suite_names() {
-  return {"all", "matmul", "kv"};
+  return {"all", "matmul", "kv", "gate"};
 }
 
 }  // namespace rotor

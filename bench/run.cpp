@@ -7,8 +7,10 @@
 #include <sstream>
 
 #include "bench/bench.h"
+#include "bench/facts.h"
 #include "bench/kv.h"
 #include "bench/measure.h"
+#include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
@@ -40,27 +42,6 @@ std::string hex(std::uint64_t value) {
   return out.str();
 }
 
-DeviceFacts facts_of(const DeviceInfo& info) {
-  DeviceFacts facts;
-  facts.id = info.id;
-  facts.backend = backend_name(info.backend);
-  facts.name = info.name;
-  facts.kind = info.kind;
-  facts.driver = info.driver;
-  facts.api_version = info.api_version;
-  facts.vendor_id = info.vendor_id;
-  facts.device_id = info.device_id;
-  facts.features = info.facts;
-  facts.features["features"] = feature_list(info.features);
-  if (info.backend == Backend::Cpu) {
-    facts.features["threads"] = std::to_string(info.threads);
-    const double step_ns = steady_clock_step() * 1e9;
-    facts.timer_period_ns = step_ns;
-    facts.timer_check = "10,000 readings: none backwards, smallest step as given";
-  }
-  return facts;
-}
-
 // "report.json" -> "report.jsonl"
 std::string journal_path(const std::string& out) {
   if (out.empty() || out == "-") return "";
@@ -69,6 +50,8 @@ std::string journal_path(const std::string& out) {
 
 // A run with less time left than this, in seconds, is too short for limits of its own.
 constexpr double kLeastForRoofs = 20;
+// Seconds of samples of each case in a round of a gate.
+constexpr double kRoundSlice = 0.04;
 // Limits are looked at again after so many seconds, and told when they fell by more than this.
 constexpr double kControlEvery = 30;
 constexpr double kDrift = 0.10;
@@ -148,7 +131,7 @@ class BenchRun {
     const bool whole = options_.self_test || options_.filters.empty();
     const bool kernels = whole && (options_.self_test || options_.suite == "all");
     const bool kv = whole && (kernels || options_.suite == "kv");
-    if (!kernels && !kv) return;
+    if ((!kernels && !kv) || options_.round) return;
     progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
     const auto count = [](const SelfTest& found) {
@@ -162,6 +145,10 @@ class BenchRun {
 
   void run_device(Device& device) {
     Visitor visitor(device);
+    if (options_.round) {
+      visit_once(device, visitor);
+      return;
+    }
     check_rows(device, visitor);
     const bool timed = !options_.verify_only && !plan_.units_of(device.info()).empty();
     if (timed && options_.roofline && remaining() > kLeastForRoofs && !interrupted()) {
@@ -264,11 +251,26 @@ class BenchRun {
     if (!interrupted()) tell_left_out(pace);
   }
 
+  // One round of a gate: each case once, for a fixed time, in an order that follows from the seed.
+  void visit_once(Device& device, Visitor& visitor) {
+    Pace order(plan_.units_of(device.info()), options_.seed);
+    const std::size_t count = order.units().size();
+    for (std::size_t i = 0; i < count && !interrupted(); ++i) {
+      // A budget that is never used up makes the first round of the pace an order and nothing else.
+      const std::optional<Visit> visit = order.next(1e9);
+      order.finished(*visit, visit_unit(visitor, order.units()[visit->unit], kRoundSlice));
+    }
+  }
+
   VisitCost visit_unit(Visitor& visitor, const Unit& unit, double slice_s) {
     VisitCost cost;
     cost.converged = true;
     SamplingRules rules;
     rules.time_s = slice_s;
+    if (options_.round) {
+      rules.min_samples = 5;
+      rules.target = 0;  // as long for A as for B
+    }
     const double begin = steady_seconds();
     double sampling_s = 0;
     for (const std::size_t index : unit.cases) {
@@ -307,47 +309,7 @@ class BenchRun {
     }
   }
 
-  void finish() { end(decide()); }
-
-  Summary decide() const {
-    const Report& report = journal_.report();
-    std::map<Status, std::size_t> cases;  // and whatever else has a status
-    std::map<Status, std::size_t> all;
-    for (const CaseResult& result : report.results) ++cases[result.verdict.status];
-    all = cases;
-    for (const RowCheck& row : report.battery) ++all[row.verdict.status];
-    for (const KvResult& kv : report.kv) ++all[kv.status];
-    std::size_t wrong = 0;
-    std::size_t broken = 0;
-    for (const auto& [status, count] : all) {
-      if (is_wrong(status)) wrong += count;
-      if (is_broken(status)) broken += count;
-    }
-    const auto misses = [](const std::optional<MutantCount>& count) {
-      return count && (count->caught < count->mutants || !count->missed.empty());
-    };
-    if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", now()};
-    if (misses(report.run.self_test) || misses(report.run.kv_self_test)) {
-      return {kExitCheckFailed, "the checks miss injected bugs and prove nothing", now()};
-    }
-    if (wrong > 0) {
-      return {kExitCheckFailed, count_of(wrong, "check") + " found wrong results", now()};
-    }
-    if (broken > 0) {
-      return {kExitInfrastructure, count_of(broken, "case") + " could not be run to an end", now()};
-    }
-    if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
-      return {kExitUsage, "nothing fits into the budget; raise --budget", now()};
-    }
-    if (options_.self_test) return {kExitOk, "the checks find every injected bug", now()};
-    if (plan_.kv && all.empty()) {
-      return {kExitUsage, "nothing of the KV suite matches --filter", now()};
-    }
-    if (all[Status::Pass] == 0) {
-      return {kExitUnavailable, "this machine can run nothing of what was asked for", now()};
-    }
-    return {kExitOk, "all " + count_of(all[Status::Pass], "check") + " passed", now()};
-  }
+  void finish() { end(decide(journal_.report(), options_, plan_.kv, now())); }
 
   void end(const Summary& summary) {
     RunEnd end;

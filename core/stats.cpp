@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace rotor {
@@ -44,6 +45,29 @@ std::ptrdiff_t samples_outside(std::size_t n, double confidence) {
   return outside;
 }
 
+// P(sum <= s) for the sum of a random subset of 1 ... n: the rank sum of one sign.
+std::vector<double> rank_sum_distribution(std::size_t n) {
+  std::vector<double> share = {1};  // of the subsets, by their sum
+  for (std::size_t rank = 1; rank <= n; ++rank) {
+    std::vector<double> next(share.size() + rank);
+    for (std::size_t sum = 0; sum < share.size(); ++sum) {
+      next[sum] += share[sum] / 2;
+      next[sum + rank] += share[sum] / 2;
+    }
+    share = std::move(next);
+  }
+  std::partial_sum(share.begin(), share.end(), share.begin());
+  return share;
+}
+
+std::vector<double> pair_means(std::span<const double> x) {
+  std::vector<double> means;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    for (std::size_t j = i; j < x.size(); ++j) means.push_back((x[i] + x[j]) / 2);
+  }
+  return means;
+}
+
 }  // namespace
 
 double quantile(std::span<const double> samples, double q) {
@@ -82,6 +106,41 @@ double relative_trend(std::span<const double> samples) {
   if (samples.size() < 6) return 0;
   const std::size_t third = samples.size() / 3;
   return (median(samples.last(third)) - median(samples.first(third))) / median(samples);
+}
+
+// The c-th smallest and c-th largest mean of pairs bound the shift, where c is the largest number
+// with P(rank sum < c) within half of what the confidence leaves.
+Shift signed_rank_shift(std::span<const double> differences, double confidence) {
+  assert(!differences.empty());
+  const std::vector<double> means = sorted(pair_means(differences));
+  const std::vector<double> at_most = rank_sum_distribution(differences.size());
+  const double limit = (1 - confidence) / 2 * (1 + 1e-9);
+  std::size_t c = 0;
+  while (c < means.size() && at_most[c] <= limit) ++c;
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (c == 0) return {quantile_of_sorted(means, 0.5), -infinity, infinity};
+  return {quantile_of_sorted(means, 0.5), means[c - 1], means[means.size() - c]};
+}
+
+// The rank sum of the positive differences is the number of means of pairs above the shift.
+double signed_rank_p(std::span<const double> differences, double shift) {
+  const std::vector<double> means = pair_means(differences);
+  const auto above = static_cast<std::size_t>(
+      std::count_if(means.begin(), means.end(), [&](double mean) { return mean > shift; }));
+  if (above == 0) return 1;
+  return 1 - rank_sum_distribution(differences.size())[above - 1];
+}
+
+std::vector<bool> benjamini_hochberg(std::span<const double> p, double q) {
+  const std::vector<double> ordered = sorted(p);
+  double threshold = -1;
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    const double limit = q * static_cast<double>(i + 1) / static_cast<double>(ordered.size());
+    if (ordered[i] <= limit) threshold = ordered[i];
+  }
+  std::vector<bool> significant;
+  for (const double value : p) significant.push_back(value <= threshold);
+  return significant;
 }
 
 }  // namespace rotor

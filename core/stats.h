@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace rotor {
 
@@ -26,5 +27,22 @@ double median_uncertainty(std::span<const double> samples, double confidence);
 // Drift: how much larger the median of the last third is than that of the first third, as a
 // fraction of the median of all. 0 with fewer than 6 samples.
 double relative_trend(std::span<const double> samples);
+
+// Wilcoxon's signed-rank method on paired differences (Hodges, Lehmann 1963): exact if a difference is
+// as likely to be of either sign around the shift.
+struct Shift {
+  double estimate = 0;  // median of the means of all pairs of differences, each with itself too
+  double low = 0;
+  double high = 0;
+};
+// The shift and its interval. The interval is infinite where too few differences were taken for one
+// with that confidence: below 7 for 98 %.
+Shift signed_rank_shift(std::span<const double> differences, double confidence);
+// How likely differences as large as these are if their shift is at most `shift`.
+double signed_rank_p(std::span<const double> differences, double shift);
+
+// Which of several tests remain significant when at most a share `q` of those may be false alarms
+// (Benjamini, Hochberg 1995).
+std::vector<bool> benjamini_hochberg(std::span<const double> p, double q);
 
 }  // namespace rotor

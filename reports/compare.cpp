@@ -103,7 +103,7 @@ Outcomes outcomes_of(const Report& report, const DevicePairs& pairs) {
 
 class Comparing {
  public:
-  Comparing(const Report& a, const Report& b, Comparison& out)
+  Comparing(const Report& a, const Report& b, ReportComparison& out)
       : a_(a), b_(b), out_(out), pairs_(pair_devices(a, b)) {}
 
   void run() {
@@ -134,7 +134,7 @@ class Comparing {
 
   const Report& a_;
   const Report& b_;
-  Comparison& out_;
+  ReportComparison& out_;
   DevicePairs pairs_;
 };
 
@@ -320,20 +320,20 @@ std::optional<std::pair<double, double>> median_range(const Measurement& measure
   return range;
 }
 
-std::size_t Comparison::count(Change change) const {
+std::size_t ReportComparison::count(Change change) const {
   return static_cast<std::size_t>(std::count_if(
       cases.begin(), cases.end(), [&](const ComparedCase& c) { return c.change == change; }));
 }
-std::size_t Comparison::lost() const {
+std::size_t ReportComparison::lost() const {
   return count_where(outcomes, &OutcomeChange::lost);
 }
-std::size_t Comparison::wrong() const {
+std::size_t ReportComparison::wrong() const {
   return count_where(outcomes, &OutcomeChange::wrong);
 }
 
-Comparison compare(const Report& a, const std::string& name_a, const Report& b,
-                   const std::string& name_b, const CompareRules& rules) {
-  Comparison out;
+ReportComparison compare(const Report& a, const std::string& name_a, const Report& b,
+                         const std::string& name_b, const CompareRules& rules) {
+  ReportComparison out;
   out.rules = rules;
   out.a = side_of(a, name_a);
   out.b = side_of(b, name_b);
@@ -343,7 +343,7 @@ Comparison compare(const Report& a, const std::string& name_a, const Report& b,
   return out;
 }
 
-int exit_code(const Comparison& comparison) {
+int exit_code(const ReportComparison& comparison) {
   if (comparison.wrong() > 0) return kExitCheckFailed;
   return comparison.lost() > 0 ? kExitInfrastructure : kExitOk;
 }

@@ -87,7 +87,7 @@ struct Group {
   std::optional<double> portability;
 };
 
-struct Comparison {
+struct ReportComparison {
   CompareRules rules;
   Side a;
   Side b;
@@ -106,15 +106,15 @@ struct Comparison {
   std::size_t wrong() const;
 };
 
-Comparison compare(const Report& a, const std::string& name_a, const Report& b,
-                   const std::string& name_b, const CompareRules& rules);
+ReportComparison compare(const Report& a, const std::string& name_a, const Report& b,
+                         const std::string& name_b, const CompareRules& rules);
 
 // 2 where B got something wrong, 4 where coverage shrank, else 0: times do not count here.
-int exit_code(const Comparison& comparison);
+int exit_code(const ReportComparison& comparison);
 
-Document document_of(const Comparison& comparison);         // reports/compare_text.cpp
-std::string comparison_json(const Comparison& comparison);  // reports/compare_json.cpp
-std::string comparison_csv(const Comparison& comparison);   // every compared case
+Document document_of(const ReportComparison& comparison);         // reports/compare_text.cpp
+std::string comparison_json(const ReportComparison& comparison);  // reports/compare_json.cpp
+std::string comparison_csv(const ReportComparison& comparison);   // every compared case
 
 // The interval in which the median of a case lies: that of the order statistics, and wide enough to
 // hold the median of every visit, because samples of one visit are alike. Nothing with too few

@@ -77,7 +77,7 @@ Json list(const std::vector<T>& values, Convert convert) {
 
 }  // namespace
 
-std::string comparison_json(const Comparison& c) {
+std::string comparison_json(const ReportComparison& c) {
   const Json json = {
       {"format", {{"name", "rotor.comparison"}, {"version", "1.0.0"}}},
       {"rules", {{"min_effect", c.rules.min_effect}, {"confidence", c.rules.confidence}}},

@@ -33,7 +33,7 @@ Report report_of(const std::vector<CaseResult>& results, std::uint64_t hw_key = 
   return journal.report();
 }
 
-Comparison compare_reports(const Report& a, const Report& b) {
+ReportComparison compare_reports(const Report& a, const Report& b) {
   return compare(a, "a.json", b, "b.json", CompareRules{});
 }
 
@@ -47,7 +47,7 @@ TEST(Compare, AReportAndItselfAreTheSameEverywhere) {
   // Noise does not matter, nor too few samples for an interval.
   const Report report = report_of({timed("matmul_fast", 1, {1e-4, 3e-4, 9e-4, 2e-4, 7e-4, 1e-4}),
                                    timed("matmul_slow", 1, {1e-3}), failed("matmul_wrong", 1)});
-  const Comparison c = compare_reports(report, report);
+  const ReportComparison c = compare_reports(report, report);
   EXPECT_EQ(c.count(Change::Same), 2u);
   EXPECT_THAT(c.cases, SizeIs(2));
   EXPECT_DOUBLE_EQ(c.all.speedup, 1);
@@ -70,8 +70,8 @@ TEST(Compare, OnlyAWholeIntervalBeyondTheLeastEffectIsADifference) {
     // Another seed of noise, so that the two are not one measurement.
     std::vector<double> samples = steady(row.b_s);
     samples[3] *= 1.0001;
-    const Comparison c = compare_reports(report_of({timed("matmul_fast", 1, steady(100e-6))}),
-                                         report_of({timed("matmul_fast", 1, samples)}));
+    const ReportComparison c = compare_reports(report_of({timed("matmul_fast", 1, steady(100e-6))}),
+                                               report_of({timed("matmul_fast", 1, samples)}));
     EXPECT_EQ(c.cases.at(0).change, row.change) << row.b_s;
     EXPECT_LE(c.cases[0].low, c.cases[0].speedup);
     EXPECT_GE(c.cases[0].high, c.cases[0].speedup);
@@ -94,7 +94,8 @@ TEST(Compare, TheIntervalHoldsTheMedianOfEveryVisit) {
 TEST(Compare, DroppedCasesFailCoverage) {
   const Report a =
       report_of({timed("matmul_fast", 1, steady(1e-4)), timed("matmul_slow", 1, steady(4e-4))});
-  const Comparison dropped = compare_reports(a, report_of({timed("matmul_fast", 1, steady(1e-4))}));
+  const ReportComparison dropped =
+      compare_reports(a, report_of({timed("matmul_fast", 1, steady(1e-4))}));
   EXPECT_EQ(dropped.lost(), 1u);
   EXPECT_EQ(exit_code(dropped), kExitInfrastructure);
   EXPECT_THAT(console_text(document_of(dropped)), HasSubstr("coverage shrank: 1 check"));
@@ -104,7 +105,7 @@ TEST(Compare, DroppedCasesFailCoverage) {
   const std::vector<CaseResult> less = {timed("matmul_fast", 1, steady(1e-4)), skipped};
   EXPECT_EQ(exit_code(compare_reports(a, report_of(less))), kExitInfrastructure);
   // Another machine may lack an instruction; that is listed and no failure.
-  const Comparison elsewhere = compare_reports(a, report_of(less, 2));
+  const ReportComparison elsewhere = compare_reports(a, report_of(less, 2));
   EXPECT_EQ(exit_code(elsewhere), kExitOk);
   EXPECT_THAT(elsewhere.outcomes, SizeIs(1));
   // New cases are none either.
@@ -113,8 +114,8 @@ TEST(Compare, DroppedCasesFailCoverage) {
 }
 
 TEST(Compare, AWrongResultOutweighsEverything) {
-  const Comparison c = compare_reports(report_of({timed("matmul_wrong", 1, steady(1e-4))}),
-                                       report_of({failed("matmul_wrong", 1)}));
+  const ReportComparison c = compare_reports(report_of({timed("matmul_wrong", 1, steady(1e-4))}),
+                                             report_of({failed("matmul_wrong", 1)}));
   EXPECT_EQ(c.wrong(), 1u);
   EXPECT_EQ(exit_code(c), kExitCheckFailed);
 }
@@ -126,7 +127,7 @@ TEST(Compare, RooflinesSayWhatTheHardwareExplains) {
   Report b = report_of({timed("matmul_fast", 1, steady(50e-6))}, 2);
   add_roofs(a, 20e9, 1e15);
   add_roofs(b, 40e9, 1e15);
-  const Comparison c = compare_reports(a, b);
+  const ReportComparison c = compare_reports(a, b);
   ASSERT_THAT(c.cases, SizeIs(1));
   EXPECT_DOUBLE_EQ(c.cases[0].speedup, 2);
   EXPECT_NEAR(*c.cases[0].explained, 82.92 / 41.96, 1e-9);
@@ -141,7 +142,7 @@ TEST(Compare, WinnersThatDifferCostSomething) {
       report_of({timed("matmul_x", 1, steady(1e-4)), timed("matmul_y", 1, steady(2e-4))});
   const Report b =
       report_of({timed("matmul_x", 1, steady(3e-4)), timed("matmul_y", 1, steady(2e-4))});
-  const Comparison c = compare_reports(a, b);
+  const ReportComparison c = compare_reports(a, b);
   ASSERT_THAT(c.winners, SizeIs(1));
   EXPECT_EQ(c.winners[0].best_a, "cpu/matmul_x");
   EXPECT_EQ(c.winners[0].best_b, "cpu/matmul_y");
@@ -161,7 +162,7 @@ TEST(Compare, DevicesAreJoinedByTheirIdElseByTheirBackend) {
 
 TEST(Compare, EveryFormatHoldsEveryCase) {
   const Report a = sample_report();
-  const Comparison c = compare_reports(a, report_of({timed("matmul_fast", 1, steady(2e-4))}));
+  const ReportComparison c = compare_reports(a, report_of({timed("matmul_fast", 1, steady(2e-4))}));
   const std::string schema = load_file(ROTOR_SOURCE_DIR "/reports/comparison-1.schema.json");
   EXPECT_THAT(schema_violations(schema, comparison_json(c)), IsEmpty());
   EXPECT_THAT(schema_violations(schema, comparison_json(compare_reports(a, a))), IsEmpty());
@@ -178,7 +179,7 @@ TEST(Compare, EveryFormatHoldsEveryCase) {
 TEST(Document, TextIsEscapedForEachFormat) {
   Document document;
   document.title = "<b> & |";
-  Table table;
+  TextTable table;
   table.title = "T";
   table.columns = {{"a,b"}, {"n", true}};
   table.rows = {{"x|y\"<z>", {"1.5 µs", 1.5e-6}}};

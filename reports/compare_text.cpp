@@ -34,9 +34,9 @@ std::optional<double> unexplained(const ComparedCase& c) {
   return c.speedup / *c.explained;
 }
 
-Table cases_table(const Comparison& comparison, const std::string& title,
-                  const std::vector<const ComparedCase*>& cases) {
-  Table table;
+TextTable cases_table(const ReportComparison& comparison, const std::string& title,
+                      const std::vector<const ComparedCase*>& cases) {
+  TextTable table;
   table.title = title;
   table.columns = {{"case"}, {"A", true}, {"B", true}, {"A/B", true}, {"interval"}, {"B is"}};
   const bool roofs = std::any_of(comparison.cases.begin(), comparison.cases.end(),
@@ -58,7 +58,7 @@ Table cases_table(const Comparison& comparison, const std::string& title,
 }
 
 // Sorted by the size of the difference.
-Table changed_table(const Comparison& comparison) {
+TextTable changed_table(const ReportComparison& comparison) {
   std::vector<const ComparedCase*> cases;
   for (const ComparedCase& c : comparison.cases) {
     if (c.change == Change::Faster || c.change == Change::Slower) cases.push_back(&c);
@@ -66,19 +66,19 @@ Table changed_table(const Comparison& comparison) {
   std::stable_sort(cases.begin(), cases.end(), [](const ComparedCase* x, const ComparedCase* y) {
     return x->speedup < y->speedup;
   });
-  Table table = cases_table(comparison, "Differences, what got slower first", cases);
+  TextTable table = cases_table(comparison, "Differences, what got slower first", cases);
   table.brief = true;
   return table;
 }
 
-Table all_cases_table(const Comparison& comparison) {
+TextTable all_cases_table(const ReportComparison& comparison) {
   std::vector<const ComparedCase*> cases;
   for (const ComparedCase& c : comparison.cases) cases.push_back(&c);
   return cases_table(comparison, "Every case that both timed", cases);
 }
 
-Table outcomes_table(const Comparison& comparison) {
-  Table table;
+TextTable outcomes_table(const ReportComparison& comparison) {
+  TextTable table;
   table.title = "Checks that only one report has, or that ended differently";
   table.columns = {{"check"}, {"device"}, {"A"}, {"B"}, {"says"}};
   for (const OutcomeChange& c : comparison.outcomes) {
@@ -97,8 +97,8 @@ std::string work_name(const WinnerDiffers& w) {
   return out.str();
 }
 
-Table winners_table(const Comparison& comparison) {
-  Table table;
+TextTable winners_table(const ReportComparison& comparison) {
+  TextTable table;
   table.title = "The fastest kernel is another one";
   table.columns = {
       {"work"}, {"best on A"}, {"best on B"}, {"costs on A", true}, {"costs on B", true}};
@@ -117,8 +117,8 @@ std::vector<Cell> group_row(const Group& group) {
           share(group.portability)};
 }
 
-Table groups_table(const Comparison& comparison) {
-  Table table;
+TextTable groups_table(const ReportComparison& comparison) {
+  TextTable table;
   table.title = "Geometric means over the cases that both timed";
   table.columns = {
       {"kernel"}, {"cases", true}, {"A/B", true}, {"unexplained", true}, {"of limit", true}};
@@ -141,7 +141,7 @@ std::string side_line(const char* letter, const Side& side) {
          side.run_id;
 }
 
-std::string counts_line(const Comparison& c) {
+std::string counts_line(const ReportComparison& c) {
   const std::string size = std::to_string(c.cases.size()) + " cases timed in both (of " +
                            std::to_string(c.a.timed) + " and " + std::to_string(c.b.timed) + "): ";
   return size + std::to_string(c.count(Change::Faster)) + " faster, " +
@@ -150,7 +150,7 @@ std::string counts_line(const Comparison& c) {
          std::to_string(c.count(Change::Unclear)) + " unclear";
 }
 
-std::vector<std::string> closing_lines(const Comparison& c) {
+std::vector<std::string> closing_lines(const ReportComparison& c) {
   std::vector<std::string> lines = {counts_line(c)};
   if (c.ranking) {
     lines.push_back("order of the kernels: Kendall's tau " + show_number(*c.ranking, 3) +
@@ -169,7 +169,7 @@ std::vector<std::string> closing_lines(const Comparison& c) {
 
 }  // namespace
 
-Document document_of(const Comparison& c) {
+Document document_of(const ReportComparison& c) {
   Document document;
   document.title = c.same_hardware
                        ? (c.same_software ? "Comparison of two runs on one machine"
@@ -185,8 +185,8 @@ Document document_of(const Comparison& c) {
   return document;
 }
 
-std::string comparison_csv(const Comparison& comparison) {
-  Table table;
+std::string comparison_csv(const ReportComparison& comparison) {
+  TextTable table;
   table.columns = {{"case"},    {"key"},     {"device_a"},  {"device_b"},   {"a_s"},
                    {"b_s"},     {"speedup"}, {"low"},       {"high"},       {"change"},
                    {"share_a"}, {"share_b"}, {"explained"}, {"unexplained"}};

@@ -9,7 +9,7 @@
 namespace rotor {
 namespace {
 
-std::vector<std::size_t> widths_of(const Table& table) {
+std::vector<std::size_t> widths_of(const TextTable& table) {
   std::vector<std::size_t> widths;
   for (const Column& column : table.columns) widths.push_back(columns_of(column.name));
   for (const auto& row : table.rows) {
@@ -17,28 +17,22 @@ std::vector<std::size_t> widths_of(const Table& table) {
       widths[i] = std::max(widths[i], columns_of(row[i].text));
     }
   }
-  std::size_t all = 2 * widths.size();
-  for (const std::size_t width : widths) all += width;
-  if (all > kConsoleColumns) {
-    constexpr std::size_t kLeast = 12;
-    widths[0] -= std::min(all - kConsoleColumns, widths[0] - std::min(widths[0], kLeast));
-  }
   return widths;
 }
 
-std::string console_row(const Table& table, const std::vector<std::size_t>& widths,
+std::string console_row(const TextTable& table, const std::vector<std::size_t>& widths,
                         const std::vector<std::string>& texts) {
   std::string line;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const std::string text = clip(texts[i], widths[i]);
+    line += "  ";
     line +=
-        "  " + (table.columns[i].number ? pad_left(text, widths[i]) : pad_right(text, widths[i]));
+        table.columns[i].number ? pad_left(texts[i], widths[i]) : pad_right(texts[i], widths[i]);
   }
   while (line.ends_with(' ')) line.pop_back();
   return line + '\n';
 }
 
-std::string console_table(const Table& table) {
+std::string console_table(const TextTable& table) {
   std::string out = '\n' + table.title;
   if (!table.brief) {
     return out + ": " + count_of(table.rows.size(), "row") + " in the other formats\n";
@@ -70,7 +64,7 @@ std::string markdown_escaped(const std::string& text) {
   return out;
 }
 
-std::string markdown_table(const Table& table) {
+std::string markdown_table(const TextTable& table) {
   std::string out = "\n## " + markdown_escaped(table.title) + "\n\n|";
   for (const Column& column : table.columns) out += ' ' + markdown_escaped(column.name) + " |";
   out += "\n|";
@@ -100,9 +94,9 @@ std::string csv_number(double value) {
 
 }  // namespace
 
-std::string console_tables(const std::vector<Table>& tables) {
+std::string console_tables(const std::vector<TextTable>& tables) {
   std::string out;
-  for (const Table& table : tables) {
+  for (const TextTable& table : tables) {
     if (!table.rows.empty()) out += console_table(table);
   }
   return out;
@@ -120,7 +114,7 @@ std::string console_text(const Document& document) {
 std::string markdown_text(const Document& document) {
   std::string out = "# " + markdown_escaped(document.title) + "\n\n";
   for (const std::string& line : document.lines) out += "* " + markdown_escaped(line) + '\n';
-  for (const Table& table : document.tables) {
+  for (const TextTable& table : document.tables) {
     if (!table.rows.empty()) out += markdown_table(table);
   }
   if (!document.closing.empty()) out += "\n## Result\n\n";
@@ -128,7 +122,7 @@ std::string markdown_text(const Document& document) {
   return out;
 }
 
-std::string csv_text(const Table& table) {
+std::string csv_text(const TextTable& table) {
   std::string out;
   const auto add = [&](std::size_t column, const std::string& field) {
     if (column > 0) out += ',';

@@ -23,7 +23,7 @@ struct Column {
   bool number = false;  // aligned to the right
 };
 
-struct Table {
+struct TextTable {
   std::string title;
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
@@ -34,17 +34,17 @@ struct Table {
 struct Document {
   std::string title;
   std::vector<std::string> lines;  // before the tables
-  std::vector<Table> tables;       // those without rows are not shown
+  std::vector<TextTable> tables;   // those without rows are not shown
   std::vector<std::string> closing;
 };
 
-// At most kConsoleColumns wide: the first column gives way.
+// As wide as it takes: names are never cut, for they are copied from here.
 std::string console_text(const Document& document);
 std::string markdown_text(const Document& document);  // GitHub's tables
 std::string html_text(const Document& document);      // a whole page, self-contained
 // Tables alone, as console_text shows them.
-std::string console_tables(const std::vector<Table>& tables);
+std::string console_tables(const std::vector<TextTable>& tables);
 // One table, as RFC 4180 has it.
-std::string csv_text(const Table& table);
+std::string csv_text(const TextTable& table);
 
 }  // namespace rotor

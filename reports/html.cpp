@@ -49,7 +49,7 @@ std::string cell(const Cell& cell, const Column& column) {
   return out + '>' + escaped(cell.text) + "</td>";
 }
 
-std::string table(const Table& t, std::size_t index) {
+std::string table(const TextTable& t, std::size_t index) {
   const std::string id = std::string("t").append(std::to_string(index));
   std::string out = "<section>\n<h2 id=\"" + id + "\">" + escaped(t.title) +
                     "</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "

@@ -28,8 +28,8 @@ Cell shown(const Roof& roof, double value) {
 
 }  // namespace
 
-Table roof_table(const Report& report) {
-  Table table;
+TextTable roof_table(const Report& report) {
+  TextTable table;
   table.title = "What the devices can do at best";
   table.columns = {{"device"}, {"limit"}, {"best", true}, {"least", true}, {"measured", true}};
   std::map<std::pair<std::string, std::string>, std::size_t> seen;  // -> row

@@ -7,6 +7,6 @@
 namespace rotor {
 
 // What each device can do at best: the best of each limit's measurements, and how it changed.
-Table roof_table(const Report& report);
+TextTable roof_table(const Report& report);
 
 }  // namespace rotor

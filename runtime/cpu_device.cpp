@@ -80,6 +80,22 @@ struct ScratchDeleter {
 };
 using Scratch = std::unique_ptr<std::byte, ScratchDeleter>;
 
+// A build for trials of the gate makes one kernel slower by so many percent.
+void run_kernel(CpuKernel kernel, const CpuCall& call) {
+#ifdef ROTOR_SLOW_KERNEL
+  using Clock = std::chrono::steady_clock;
+  static const KernelVariant* const slow = find_variant(ROTOR_SLOW_KERNEL);
+  const Clock::time_point start = Clock::now();
+  kernel(call);
+  if (slow == nullptr || kernel != slow->cpu) return;
+  const auto until = Clock::now() + (Clock::now() - start) * ROTOR_SLOW_PERCENT / 100;
+  while (Clock::now() < until) {
+  }
+#else
+  kernel(call);
+#endif
+}
+
 class CpuDevice final : public Device {
  public:
   CpuDevice(DeviceInfo info, unsigned threads) : info_(std::move(info)), pool_(threads) {
@@ -212,7 +228,7 @@ void CpuDevice::work(unsigned worker) {
                          .begin = piece * command.slice,
                          .end = std::min(command.total, (piece + 1) * command.slice),
                          .scratch = scratch_[worker].get()};
-      command.kernel(call);
+      run_kernel(command.kernel, call);
       ++mine;
     }
     if (mine != 0 &&

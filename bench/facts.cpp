@@ -1,0 +1,28 @@
+#include "bench/facts.h"
+
+#include "bench/sampling.h"
+
+namespace rotor {
+
+DeviceFacts facts_of(const DeviceInfo& info) {
+  DeviceFacts facts;
+  facts.id = info.id;
+  facts.backend = backend_name(info.backend);
+  facts.name = info.name;
+  facts.kind = info.kind;
+  facts.driver = info.driver;
+  facts.api_version = info.api_version;
+  facts.vendor_id = info.vendor_id;
+  facts.device_id = info.device_id;
+  facts.features = info.facts;
+  facts.features["features"] = feature_list(info.features);
+  if (info.backend == Backend::Cpu) {
+    facts.features["threads"] = std::to_string(info.threads);
+    const double step_ns = steady_clock_step() * 1e9;
+    facts.timer_period_ns = step_ns;
+    facts.timer_check = "10,000 readings: none backwards, smallest step as given";
+  }
+  return facts;
+}
+
+}  // namespace rotor

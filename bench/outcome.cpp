@@ -1,0 +1,50 @@
+#include "bench/outcome.h"
+
+#include <map>
+
+#include "core/error.h"
+#include "model/commands.h"
+#include "reports/text.h"
+
+namespace rotor {
+
+Summary decide(const Report& report, const BenchOptions& options, bool kv, double wall_s) {
+  std::map<Status, std::size_t> cases;  // and whatever else has a status
+  std::map<Status, std::size_t> all;
+  for (const CaseResult& result : report.results) ++cases[result.verdict.status];
+  all = cases;
+  for (const RowCheck& row : report.battery) ++all[row.verdict.status];
+  for (const KvResult& result : report.kv) ++all[result.status];
+  std::size_t wrong = 0;
+  std::size_t broken = 0;
+  for (const auto& [status, count] : all) {
+    if (is_wrong(status)) wrong += count;
+    if (is_broken(status)) broken += count;
+  }
+  const auto misses = [](const std::optional<MutantCount>& count) {
+    return count && (count->caught < count->mutants || !count->missed.empty());
+  };
+  if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", wall_s};
+  if (misses(report.run.self_test) || misses(report.run.kv_self_test)) {
+    return {kExitCheckFailed, "the checks miss injected bugs and prove nothing", wall_s};
+  }
+  if (wrong > 0) {
+    return {kExitCheckFailed, count_of(wrong, "check") + " found wrong results", wall_s};
+  }
+  if (broken > 0) {
+    return {kExitInfrastructure, count_of(broken, "case") + " could not be run to an end", wall_s};
+  }
+  if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
+    return {kExitUsage, "nothing fits into the budget; raise --budget", wall_s};
+  }
+  if (options.self_test) return {kExitOk, "the checks find every injected bug", wall_s};
+  if (kv && all.empty()) {
+    return {kExitUsage, "nothing of the KV suite matches --filter", wall_s};
+  }
+  if (all[Status::Pass] == 0) {
+    return {kExitUnavailable, "this machine can run nothing of what was asked for", wall_s};
+  }
+  return {kExitOk, "all " + count_of(all[Status::Pass], "check") + " passed", wall_s};
+}
+
+}  // namespace rotor

@@ -1,0 +1,148 @@
+// A gate's outcome as tables and as JSON.
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "reports/gate.h"
+#include "reports/text.h"
+
+namespace rotor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A shift in logarithms as a change in percent.
+Cell change(double shift) {
+  if (!std::isfinite(shift)) return "-";
+  const double share = std::expm1(shift);
+  char text[32];
+  std::snprintf(text, sizeof text, "%+.1f%%", 100 * share);
+  return {text, share};
+}
+
+std::string interval(const Shift& shift) {
+  return change(shift.low).text + " to " + change(shift.high).text;
+}
+
+TextTable cases_table(const Gate& gate) {
+  TextTable table;
+  table.title = "B against A";
+  table.columns = {{"case"}, {"A", true}, {"B/A", true}, {"interval"}, {"A/A", true}, {"B is"}};
+  for (const GateCase& c : gate.cases) {
+    if (c.a_s.empty()) continue;
+    const double a = median(c.a_s);
+    table.rows.push_back({c.id,
+                          {show_seconds(a, 3), a},
+                          change(c.shift.estimate),
+                          interval(c.shift),
+                          change(c.control),
+                          std::string(verdict_name(c.verdict))});
+  }
+  table.note =
+      "B/A above 0: B is slower. A/A: a copy of A against A, what is there without any change.";
+  return table;
+}
+
+TextTable confirmations_table(const Gate& gate) {
+  TextTable table;
+  table.title = "Looked at again in fresh processes";
+  table.columns = {{"case"}, {"first", true}, {"again", true}, {"interval"}, {"B is"}};
+  for (const GateCase& c : gate.cases) {
+    if (!c.confirmation) continue;
+    table.rows.push_back({c.id, change(c.shift.estimate), change(c.confirmation->estimate),
+                          interval(*c.confirmation), std::string(verdict_name(c.verdict))});
+  }
+  return table;
+}
+
+TextTable checks_table(const Gate& gate) {
+  TextTable table;
+  table.title = "Checks that ended differently";
+  table.columns = {{"check"}, {"A"}, {"B"}, {"says"}};
+  for (const OutcomeChange& c : gate.checks.outcomes) {
+    table.rows.push_back({c.id, c.a.empty() ? "absent" : c.a, c.b.empty() ? "absent" : c.b,
+                          c.wrong  ? "wrong: " + c.reason
+                          : c.lost ? "lost: " + c.reason
+                                   : c.reason});
+  }
+  return table;
+}
+
+Json numbers(const std::vector<double>& seconds) {
+  Json out = Json::array();
+  for (const double s : seconds) out.push_back(std::round(s * 1e12) / 1e3);
+  return out;
+}
+
+Json shift_json(const Shift& shift) {
+  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
+  return {{"estimate", number(shift.estimate)},
+          {"low", number(shift.low)},
+          {"high", number(shift.high)}};
+}
+
+Json case_json(const GateCase& c) {
+  return {{"id", c.id},
+          {"verdict", verdict_name(c.verdict)},
+          {"shift", shift_json(c.shift)},
+          {"confirmation", c.confirmation ? shift_json(*c.confirmation) : Json(nullptr)},
+          {"control", c.control},
+          {"p", c.p},
+          {"a_ns", numbers(c.a_s)},
+          {"b_ns", numbers(c.b_s)},
+          {"control_ns", numbers(c.control_s)},
+          {"confirm_a_ns", numbers(c.confirm_a_s)},
+          {"confirm_b_ns", numbers(c.confirm_b_s)}};
+}
+
+Json outcome_json(const OutcomeChange& c) {
+  return {{"id", c.id},         {"a", c.a},       {"b", c.b},
+          {"reason", c.reason}, {"lost", c.lost}, {"wrong", c.wrong}};
+}
+
+}  // namespace
+
+Document document_of(const Gate& gate, int code) {
+  Document document;
+  document.title = "Gate: two builds in turns";
+  document.lines = {"A  " + gate.checks.a.name + " · " + gate.checks.a.build,
+                    "B  " + gate.checks.b.name + " · " + gate.checks.b.build, gate.checks.a.label};
+  for (const std::string& note : gate.notes) document.lines.push_back(note);
+  document.tables = {checks_table(gate), cases_table(gate), confirmations_table(gate)};
+  const std::string effect = change(gate.min_effect).text;
+  document.closing = {"noise floor (A/A) " + change(gate.noise).text +
+                          (gate.noisy ? ", a noisy session" : "") + "; least effect that counts " +
+                          effect + "; " + show_number(gate.wall_s, 3) + " s",
+                      "exit " + std::to_string(code) + "  " + exit_reason(gate)};
+  return document;
+}
+
+std::string gate_json(const Gate& gate, int code) {
+  Json cases = Json::array();
+  for (const GateCase& c : gate.cases) cases.push_back(case_json(c));
+  Json outcomes = Json::array();
+  for (const OutcomeChange& c : gate.checks.outcomes) outcomes.push_back(outcome_json(c));
+  const Json json = {
+      {"format", {{"name", "rotor.gate"}, {"version", "1.0.0"}}},
+      {"rules",
+       {{"rounds", gate.rules.rounds},
+        {"min_effect", gate.rules.min_effect},
+        {"confidence", gate.rules.confidence},
+        {"false_share", gate.rules.false_share}}},
+      {"a", {{"program", gate.checks.a.name}, {"build", gate.checks.a.build}}},
+      {"b", {{"program", gate.checks.b.name}, {"build", gate.checks.b.build}}},
+      {"machine", {{"label", gate.checks.b.label}, {"hw_key", hex_key(gate.checks.b.hw_key)}}},
+      {"noise", gate.noise},
+      {"noisy", gate.noisy},
+      {"min_effect", gate.min_effect},
+      {"cases", cases},
+      {"outcomes", outcomes},
+      {"notes", gate.notes},
+      {"wall_s", gate.wall_s},
+      {"exit_code", code},
+      {"exit_reason", exit_reason(gate)}};
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace rotor
