@@ -63,6 +63,15 @@ std::string format_of(const std::string& path);
 // that is no format's.
 int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk);
 
+// `rotor-bench show REPORT`: a report, or the journal of a run that was cut off, in other forms.
+struct ShowOptions {
+  std::string report;
+  std::vector<std::string>
+      outs;  // .txt .md .html .csv .json, .xml for JUnit; none: on the terminal
+};
+// Throws FormatError, OutputError, and UsageError for an ending that is no format's.
+int run_show(const ShowOptions& options, std::ostream& out, std::ostream& talk);
+
 // `rotor-bench gate BASE_PROGRAM`: this program against another build of it, in turns.
 struct GateOptions {
   std::string base;    // program, the older build

@@ -4,6 +4,8 @@
 #include "bench/bench.h"
 #include "core/error.h"
 #include "reports/compare.h"
+#include "reports/journal.h"
+#include "reports/tables.h"
 
 namespace rotor {
 namespace {
@@ -20,7 +22,34 @@ std::string render(const ReportComparison& comparison, const std::string& format
   return comparison_json(comparison);
 }
 
+std::string render(const Report& report, const std::string& path) {
+  if (path.ends_with(".xml")) return report_junit(report);
+  const std::string format = format_of(path);
+  if (format == "console") return heading(report) + result_tables(report) + closing_block(report);
+  if (format == "markdown") return markdown_text(document_of(report));
+  if (format == "html") return html_text(document_of(report));
+  if (format == "csv") return report_csv(report);
+  return write_json(report);
+}
+
 }  // namespace
+
+int run_show(const ShowOptions& options, std::ostream& out, std::ostream& talk) {
+  for (const std::string& path : options.outs) {
+    if (!path.ends_with(".xml")) format_of(path);
+    check_writable(path);
+  }
+  // A journal gives the report of a run that did not come to its end.
+  const Report report = options.report.ends_with(".jsonl") ? replay_journal(options.report)
+                                                           : load_report(options.report);
+  if (options.outs.empty()) out << render(report, "report.txt") << std::flush;
+  if (!out) throw OutputError("the report could not be written to standard output");
+  for (const std::string& path : options.outs) {
+    save_file(path, render(report, path));
+    talk << "report: " << path << '\n';
+  }
+  return kExitOk;
+}
 
 std::vector<std::string> compare_formats() {
   return {"console", "markdown", "json", "html", "csv"};
@@ -33,8 +62,9 @@ std::string format_of(const std::string& path) {
   if (extension == ".json") return "json";
   if (extension == ".html") return "html";
   if (extension == ".csv") return "csv";
-  throw UsageError("--out " + path +
-                   ": the format follows from the ending: .txt, .md, .json, .html or .csv");
+  throw UsageError(
+      "--out " + path +
+      ": the format follows from the ending: .txt, .md, .json, .html, .csv (a report: .xml)");
 }
 
 int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk) {

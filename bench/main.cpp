@@ -26,6 +26,7 @@ struct Flags {
   BenchOptions options;
   CompareOptions compare;
   GateOptions gate;
+  ShowOptions show;
   std::string gate_effect = "3%";
   std::string gate_budget = "45s";
   std::string gate_threads;
@@ -92,6 +93,17 @@ CLI::App* add_compare(CLI::App& app, Flags& flags) {
   command->footer(
       "Times change no exit code here. 0: nothing lost, nothing wrong; 2: B got a case wrong; 4: "
       "a case\nthat passed in A did not run to an end in B; 65: not a report");
+  return command;
+}
+
+CLI::App* add_show(CLI::App& app, Flags& flags) {
+  CLI::App* command = app.add_subcommand(
+      "show", "a report, or the journal (.jsonl) of a run that was cut off, in other forms");
+  command->add_option("REPORT", flags.show.report, "report or journal")->required();
+  command
+      ->add_option("--out", flags.show.outs,
+                   "write this file: .html, .md, .csv, .txt, .json, or .xml for JUnit; repeatable")
+      ->allow_extra_args(false);
   return command;
 }
 
@@ -198,6 +210,7 @@ int run_program(int argc, char** argv) {
   add_flags(app, flags);
   const CLI::App* compare = add_compare(app, flags);
   const CLI::App* gate = add_gate(app, flags);
+  const CLI::App* show = add_show(app, flags);
   flags.options.argv.assign(argv, argv + argc);
   std::vector<std::string> args =
       translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
@@ -213,6 +226,7 @@ int run_program(int argc, char** argv) {
     flags.compare.min_effect = parse_share(flags.min_effect);
     return run_compare(flags.compare, std::cout, std::cerr);
   }
+  if (show->parsed()) return run_show(flags.show, std::cout, std::cerr);
   if (gate->parsed()) {
     interpret_gate(flags);
     return run_gate(flags.gate, std::cout, std::cerr);
