@@ -63,9 +63,6 @@ std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, st
   }
 }
 
-// Int8Row: below this magnitude 127 / top would overflow; such rows become zeros.
-constexpr float kSmallestRowTop = 0x1p-120f;
-
 // max |v|. Bit patterns order like magnitudes, with NaN above all: the scale of a row with a NaN is a
 // NaN, so it stays visible.
 float largest_magnitude(std::span<const float> values) {
@@ -278,7 +275,7 @@ void encode_row(Packing packing, std::span<const float> values, std::span<std::b
       return;
     case Packing::Int8Row: {
       const float top = largest_magnitude(values);
-      const float steps = top >= kSmallestRowTop ? 127.0f / top : 0.0f;
+      const float steps = top >= kSmallestRowMagnitude ? 127.0f / top : 0.0f;
       for (std::size_t j = 0; j < k; ++j) out[j] = row_code(values[j] * steps);
       std::fill(out.begin() + static_cast<std::ptrdiff_t>(k), out.end() - 4, std::byte{0});
       const float scale = top * (1.0f / 127);

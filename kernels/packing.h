@@ -58,6 +58,9 @@ std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t 
 // Table and cache rows of k floats: bytes of one row, and the conversion both ways. Int8Row rounds
 // to nearest even with scale = max|x| / 127; the 16-bit formats round to nearest even. Bits6Row maps the
 // element of the largest magnitude of a group to -32, so its scale is negative where that is positive.
+// Int8Row rows without a magnitude of at least kSmallestRowMagnitude get codes 0: 127 / max|x| would
+// overflow.
+inline constexpr float kSmallestRowMagnitude = 0x1p-120f;
 std::size_t row_bytes(Packing packing, std::uint32_t k);
 void encode_row(Packing packing, std::span<const float> values, std::span<std::byte> out);
 void decode_row(Packing packing, std::span<const std::byte> bytes, std::span<float> out);

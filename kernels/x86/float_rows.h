@@ -14,6 +14,7 @@ namespace {
 template <typename L>
 struct F32Lanes {
   static constexpr Packing kPacking = Packing::F32;
+  static constexpr std::size_t kElementBytes = 4;
   static constexpr bool kScaled = false;
   template <typename Count>
   ROTOR_INLINE static typename L::V at(const std::byte* row, std::size_t j, Count n) {
@@ -25,6 +26,7 @@ struct F32Lanes {
 template <typename L>
 struct Bf16Lanes {
   static constexpr Packing kPacking = Packing::Bf16;
+  static constexpr std::size_t kElementBytes = 2;
   static constexpr bool kScaled = false;
   template <typename Count>
   ROTOR_INLINE static typename L::V at(const std::byte* row, std::size_t j, Count n) {
@@ -36,6 +38,7 @@ struct Bf16Lanes {
 template <typename L>
 struct F16Lanes {
   static constexpr Packing kPacking = Packing::F16;
+  static constexpr std::size_t kElementBytes = 2;
   static constexpr bool kScaled = false;
   template <typename Count>
   ROTOR_INLINE static typename L::V at(const std::byte* row, std::size_t j, Count n) {
@@ -47,6 +50,7 @@ struct F16Lanes {
 template <typename L>
 struct Int8Lanes {
   static constexpr Packing kPacking = Packing::Int8Row;
+  static constexpr std::size_t kElementBytes = 1;
   static constexpr bool kScaled = true;
   template <typename Count>
   ROTOR_INLINE static typename L::V at(const std::byte* row, std::size_t j, Count n) {

@@ -7,18 +7,10 @@
 
 #include "kernels/cpu/quantize.h"
 #include "kernels/variant.h"
-#include "kernels/x86/target.h"
+#include "kernels/x86/lanes.h"
 
 namespace rotor::cpu {
 namespace {
-
-// body(j, lanes) for j = 0, 16, ... below k; `lanes` is L::All, at the end a count.
-template <typename L, typename Body>
-ROTOR_INLINE void for_each_sixteen(std::size_t k, Body body) {
-  std::size_t j = 0;
-  for (; j + 16 <= k; j += 16) body(j, typename L::All{});
-  if (j < k) body(j, k - j);
-}
 
 // x of a norm, as it comes.
 template <typename L>
@@ -73,9 +65,7 @@ ROTOR_INLINE TokenScale quantize_lanes(const Source& y, std::size_t k, std::size
   const auto steps = L::broadcast(127.0f / top);
   auto sums = L::no_ints();
   for_each_sixteen<L>(k, [&](std::size_t j, auto n) {
-    // In this order a NaN becomes -127, as in round_code.
-    const auto scaled = L::max(L::mul(y.at(j, n), steps), L::broadcast(-127.0f));
-    const auto code = L::nearest(L::first(L::min(scaled, L::broadcast(127.0f)), n));
+    const auto code = codes_of<L>(L::mul(y.at(j, n), steps), n);
     sums = L::add(sums, code);
     L::store_bytes(codes + j, code, n);
   });

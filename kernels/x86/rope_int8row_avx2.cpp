@@ -1,0 +1,19 @@
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "kernels/variant.h"
+#include "kernels/x86/lanes_avx2.h"
+
+ROTOR_TARGET_BEGIN("avx2,fma,f16c")
+#include "kernels/x86/rope.h"
+
+namespace rotor::cpu {
+
+void rope_int8row_avx2(const CpuCall& call) noexcept {
+  rope<Avx2, EncodeInt8Row<Avx2>>(call);
+}
+
+}  // namespace rotor::cpu
+
+ROTOR_TARGET_END
