@@ -262,7 +262,8 @@ TEST_P(SyntheticGoldens, LastLogitsAgree) {
   const std::string reason = why_not(GetParam().device, size);
   if (!reason.empty()) GTEST_SKIP() << reason;
   Session session({.model = "synthetic:" + GetParam().model, .device = GetParam().device});
-  for (const json& golden : load_goldens("synthetic.json")[GetParam().model]) {
+  const json goldens = load_goldens("synthetic.json");
+  for (const json& golden : goldens[GetParam().model]) {
     const auto ids = golden["ids"].get<std::vector<std::uint32_t>>();
     KvCache cache(session.device(), session.config(), Packing::F32,
                   static_cast<std::uint32_t>(ids.size()));

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <new>
@@ -16,18 +18,37 @@ namespace {
 std::atomic<std::size_t> allocations{0};
 }
 
-// Counts what this program allocates; otherwise as usual.
-void* operator new(std::size_t size) {
+// Counts what this program allocates; otherwise as usual. Every form is replaced, or a sanitizer would
+// see memory of its own allocator given to ours.
+static void* counted(std::size_t size, std::size_t alignment) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size)) return p;
+  void* p = nullptr;
+  return posix_memalign(&p, std::max(alignment, sizeof(void*)), size) == 0 ? p : nullptr;
+}
+static void* counted_or_throw(std::size_t size, std::size_t alignment) {
+  if (void* p = counted(size, alignment)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
+constexpr std::size_t kUsual = alignof(std::max_align_t);
+
+// clang-format off
+void* operator new(std::size_t n) { return counted_or_throw(n, kUsual); }
+void* operator new[](std::size_t n) { return counted_or_throw(n, kUsual); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted(n, kUsual); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted(n, kUsual); }
+void* operator new(std::size_t n, std::align_val_t a) { return counted_or_throw(n, std::size_t(a)); }
+void* operator new[](std::size_t n, std::align_val_t a) { return counted_or_throw(n, std::size_t(a)); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+// clang-format on
 
 namespace rotor {
 namespace {
