@@ -9,4 +9,7 @@ cmake --preset release -DROTOR_TESTS=OFF >/dev/null
 cmake --build build/release --target rotor rotor-bench >&2
 
 mkdir -p out
-exec build/release/rotor-bench --suite all --out out/report.json "$@"
+case " $* " in
+  *" --out"*) exec build/release/rotor-bench --suite all "$@" ;;
+  *) exec build/release/rotor-bench --suite all --out out/report.json "$@" ;;
+esac
