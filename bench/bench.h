@@ -28,6 +28,7 @@ struct BenchOptions {
   bool round = false;      // each case once for a fixed time, and nothing else: a gate's process
   bool self_test = false;  // let the checks find injected bugs, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
+  bool resume = false;     // go on with the journal beside `out`
   std::map<std::string, std::string> context;  // remembered in the report
   std::vector<std::string> argv;               // for the report
   std::vector<std::string> repro_args;  // flags that a command repeating a case needs as well

@@ -25,4 +25,18 @@ DeviceFacts facts_of(const DeviceInfo& info) {
   return facts;
 }
 
+std::map<std::string, std::string> effective_options(const BenchOptions& options,
+                                                     const std::string& model) {
+  std::string filters;
+  for (const std::string& f : options.filters) filters += (filters.empty() ? "" : " ") + f;
+  return {{"suite", options.suite},
+          {"filter", filters},
+          {"device", options.device},
+          {"model", model},
+          {"budget_s", std::to_string(options.budget_s)},
+          {"verify_only", options.verify_only ? "true" : "false"},
+          {"roofline", options.roofline ? "true" : "false"},
+          {"out", options.out}};
+}
+
 }  // namespace rotor

@@ -62,6 +62,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "of data and order; default: random, and printed");
   app.add_option("--out", options.out, "write the report to this file; - is stdout");
+  app.add_flag("--resume", options.resume,
+               "go on with the journal beside --out: same flags, finished cases are kept");
   app.add_option("--context", flags.context, "KEY=VALUE to remember in the report; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");

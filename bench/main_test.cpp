@@ -174,6 +174,27 @@ TEST_F(MainTest, AnInterruptKeepsWhatWasFinished) {
                           [](const CaseResult& r) { return r.verdict.status == Status::NotRun; }));
 }
 
+TEST_F(MainTest, ARunThatWasKilledGoesOn) {
+  const std::string flags = std::string(kQuick) + "--device cpu --out r.json ";
+  const Outcome killed = shell(ROTOR_BENCH_PROGRAM " " + flags +
+                               "& p=$!; while ! grep -q visit r.jsonl 2>/dev/null; do sleep 0.02; "
+                               "done; kill -KILL $p; wait $p");
+  EXPECT_EQ(killed.code, 137);
+  const std::size_t records = load_file(folder_ / "r.jsonl").size();
+  const Outcome resumed = bench(flags + "--resume");
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_TRUE(report.run.complete);
+  EXPECT_EQ(report.run.resumed_from, report.run.id);
+  EXPECT_EQ(report.battery.size(), 1u);
+  for (const CaseResult& r : report.results) EXPECT_TRUE(r.measurement) << r.spec.id;
+  EXPECT_GT(load_file(folder_ / "r.jsonl").size(), records);
+  EXPECT_EQ(bench("--filter n64_k256_b8 --device cpu --out r.json --resume").code, 64);
+  EXPECT_EQ(bench("--device cpu --out absent.json --resume").code, 65);
+}
+
 TEST_F(MainTest, TheChecksFindInjectedBugs) {
   const Outcome run = bench("--self-test --seed 3 --out r.json");
   EXPECT_EQ(run.code, 0) << run.out;

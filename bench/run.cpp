@@ -64,16 +64,17 @@ class BenchRun {
         json_out_(out),
         progress_(talk, options.terminal),
         plan_(make_plan(options)),
-        journal_(journal_path(options.out)) {}
+        journal_(journal_path(options.out),
+                 options.resume ? Journal::Open::Resume : Journal::Open::New) {}
 
   int run() {
     try {
-      start();
+      options_.resume ? resume() : start();
       self_test();
       for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
         // Each device gets an equal part of what is left.
-        deadline_s_ =
-            now() + (options_.budget_s - now()) / static_cast<double>(plan_.devices.size() - d);
+        deadline_s_ = now() + (options_.budget_s + resumed_at_s_ - now()) /
+                                  static_cast<double>(plan_.devices.size() - d);
         run_device(*plan_.devices[d]);
       }
       finish();
@@ -85,7 +86,7 @@ class BenchRun {
   }
 
  private:
-  double now() const { return steady_seconds() - start_; }
+  double now() const { return steady_seconds() - start_ + resumed_at_s_; }
   double remaining() const { return deadline_s_ - now(); }
 
   void start() {
@@ -96,7 +97,7 @@ class BenchRun {
     start.run.suite = options_.suite;
     start.run.seed = options_.seed;
     start.run.build = this_build();
-    start.run.options = effective_options();
+    start.run.options = effective_options(options_, plan_.model);
     start.run.context = options_.context;
     start.run.plan_hash = plan_.hash();
     start.machine = read_machine();
@@ -113,17 +114,20 @@ class BenchRun {
     out_ << heading(journal_.report()) << std::flush;
   }
 
-  std::map<std::string, std::string> effective_options() const {
-    std::string filters;
-    for (const std::string& f : options_.filters) filters += (filters.empty() ? "" : " ") + f;
-    return {{"suite", options_.suite},
-            {"filter", filters},
-            {"device", options_.device},
-            {"model", plan_.model},
-            {"budget_s", std::to_string(options_.budget_s)},
-            {"verify_only", options_.verify_only ? "true" : "false"},
-            {"roofline", options_.roofline ? "true" : "false"},
-            {"out", options_.out}};
+  // Goes on with what the journal lacks. Cases that were visited are not visited again.
+  void resume() {
+    const Report& known = journal_.report();
+    if (known.run.plan_hash != plan_.hash() ||
+        known.machine.hw_key != hardware_key(read_machine(), known.devices)) {
+      throw UsageError("--resume: " + journal_path(options_.out) +
+                       " is of other cases or another machine; repeat the flags of that run");
+    }
+    for (std::size_t i = 0; i < plan_.cases.size(); ++i) {
+      plan_.cases[i].result.verdict.status = known.results[i].verdict.status;
+      resumed_at_s_ = std::max(resumed_at_s_, known.results[i].end_s);
+    }
+    journal_.append(Event{now(), "resumed", "", known.run.id});
+    out_ << heading(known) << std::flush;
   }
 
   // A run of a whole suite begins by showing that its checks can fail.
@@ -131,7 +135,8 @@ class BenchRun {
     const bool whole = options_.self_test || options_.filters.empty();
     const bool kernels = whole && (options_.self_test || options_.suite == "all");
     const bool kv = whole && (kernels || options_.suite == "kv");
-    if ((!kernels && !kv) || options_.round) return;
+    const Run& known = journal_.report().run;
+    if ((!kernels && !kv) || options_.round || known.self_test || known.kv_self_test) return;
     progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
     const auto count = [](const SelfTest& found) {
@@ -176,12 +181,20 @@ class BenchRun {
     }
   }
 
+  bool is_checked(const KernelVariant& variant, const DeviceInfo& device) const {
+    const std::vector<RowCheck>& done = journal_.report().battery;
+    return std::any_of(done.begin(), done.end(), [&](const RowCheck& r) {
+      return r.variant == variant.name && r.device == device.id;
+    });
+  }
+
   void check_rows(Device& device, Visitor& visitor) {
     const std::vector<const KernelVariant*> rows = plan_.rows_of(device.info());
     for (std::size_t i = 0; i < rows.size() && !interrupted(); ++i) {
       progress_.show(
           "checking kernels " + std::to_string(i + 1) + "/" + std::to_string(rows.size()),
           std::string(rows[i]->name), -1);
+      if (is_checked(*rows[i], device.info())) continue;
       const RowCheck row = visitor.check_row(*rows[i], options_.seed, plan_.repro_row(*rows[i]));
       if (!row.verdict.passed()) distrust(row);
       journal_.append(row);
@@ -197,7 +210,11 @@ class BenchRun {
     suite.seed = options_.seed;
     suite.go_on = [&] { return complete = now() < until_s && !interrupted(); };
     suite.on_result = [&](const KvResult& result) {
-      if (plan_.filter.matches(result.id)) journal_.append(result);
+      const std::vector<KvResult>& done = journal_.report().kv;
+      const bool known = std::any_of(done.begin(), done.end(), [&](const KvResult& r) {
+        return r.id == result.id && r.device == result.device;
+      });
+      if (!known && plan_.filter.matches(result.id)) journal_.append(result);
       progress_.show("KV cache", result.id, until_s - now());
     };
     suite.on_timing = [&](const KvTiming& timing) {
@@ -360,14 +377,20 @@ class BenchRun {
   std::unique_ptr<RoofMeter> roof_meter_;  // of the device at hand
   double controlled_s_ = 0;                // when limits were last measured
   double start_ = steady_seconds();
-  double deadline_s_ = 0;  // of the device at hand, since the start
+  double resumed_at_s_ = 0;  // what the run before took
+  double deadline_s_ = 0;    // of the device at hand, since the start
 };
 
 }  // namespace
 
 int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk) {
   if (!options.out.empty() && options.out != "-") check_writable(options.out);
-  return BenchRun(options, out, talk).run();
+  if (!options.resume) return BenchRun(options, out, talk).run();
+  const std::string journal = journal_path(options.out);
+  if (journal.empty()) throw UsageError("--resume needs --out, beside which the journal lies");
+  BenchOptions same = options;  // data and order are those of the run that goes on
+  same.seed = replay_journal(journal).run.seed;
+  return BenchRun(same, out, talk).run();
 }
 
 }  // namespace rotor

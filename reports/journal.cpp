@@ -37,7 +37,10 @@ struct Fold {
   void operator()(const KvResult& kv) const { report.kv.push_back(kv); }
   void operator()(const KvTiming& timing) const { report.kv_timings.push_back(timing); }
   void operator()(const Roof& roof) const { report.roofs.push_back(roof); }
-  void operator()(const Event& event) const { report.events.push_back(event); }
+  void operator()(const Event& event) const {
+    report.events.push_back(event);
+    if (event.kind == "resumed") report.run.resumed_from = event.detail;
+  }
   void operator()(const SelfTestDone& done) const {
     report.run.self_test = done.kernels;
     report.run.kv_self_test = done.kv;
@@ -101,10 +104,17 @@ void fold(Report& report, const Record& record) {
   std::visit(Fold{report}, record);
 }
 
-Journal::Journal(std::string path) : path_(std::move(path)) {
+Journal::Journal(std::string path, Open how) : path_(std::move(path)) {
   if (path_.empty()) return;
-  file_ = ::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
-  if (file_ < 0) throw OutputError(path_ + ": cannot be written: " + reason_of(errno));
+  if (how == Open::Resume) {
+    report_ = replay_journal(path_);
+    const std::string text = load_file(path_);
+    whole_bytes_ = text.rfind('\n') + 1;  // a torn last line goes
+  }
+  const int mode = how == Open::New ? O_TRUNC : O_APPEND;
+  file_ = ::open(path_.c_str(), O_CREAT | mode | O_WRONLY | O_CLOEXEC, 0644);
+  const bool cut = how == Open::New || ::ftruncate(file_, static_cast<off_t>(whole_bytes_)) == 0;
+  if (file_ < 0 || !cut) throw OutputError(path_ + ": cannot be written: " + reason_of(errno));
 }
 
 Journal::~Journal() {

@@ -52,8 +52,12 @@ void merge_visit(CaseResult& known, const CaseResult& visit);
 // Appends to a file and keeps the report that follows from what was appended.
 class Journal {
  public:
-  // Creates or empties the file. An empty path keeps the report only. Throws OutputError.
-  explicit Journal(std::string path);
+  enum class Open : std::uint8_t { New, Resume };
+
+  // New: creates or empties the file; an empty path keeps the report only. Resume: keeps what whole
+  // records the file has, as the report so far. Throws OutputError; FormatError where the file to
+  // resume is no journal.
+  explicit Journal(std::string path, Open how = Open::New);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;

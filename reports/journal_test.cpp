@@ -125,5 +125,28 @@ TEST_F(JournalTest, SavingReplacesTheFileWholeOrNotAtAll) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
 }
 
+TEST(Journal, AJournalThatWasCutOffGoesOn) {
+  const std::string path = testing::TempDir() + "rotor_resume.jsonl";
+  {
+    Journal journal(path);
+    journal.append(run_start({planned("matmul_fast", 1), planned("matmul_slow", 1)}));
+    journal.append(timed("matmul_fast", 1, {1e-4}));
+  }
+  save_file(path, load_file(path) + "{\"record\": \"vis");  // the line that the power cut tore
+  {
+    Journal journal(path, Journal::Open::Resume);
+    EXPECT_TRUE(journal.report().results[0].verdict.passed());
+    journal.append(Event{1, "resumed", "", journal.report().run.id});
+    journal.append(timed("matmul_slow", 1, {2e-4}));
+    journal.append(run_end(0, "all is well"));
+  }
+  const Report report = replay_journal(path);
+  EXPECT_TRUE(report.run.complete);
+  EXPECT_EQ(report.run.resumed_from, report.run.id);
+  EXPECT_EQ(report.results[0].measurement->samples_s.size(), 1u);
+  EXPECT_TRUE(report.results[1].verdict.passed());
+  EXPECT_THROW(Journal(testing::TempDir() + "absent.jsonl", Journal::Open::Resume), FormatError);
+}
+
 }  // namespace
 }  // namespace rotor
