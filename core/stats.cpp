@@ -143,4 +143,37 @@ std::vector<bool> benjamini_hochberg(std::span<const double> p, double q) {
   return significant;
 }
 
+// The series of the lower function below its mean, where it converges fast, else the continued
+// fraction of the upper one (Abramowitz and Stegun 6.5.29 and 6.5.31, evaluated by Lentz's method).
+double chi_square_tail(double x, std::size_t freedom) {
+  assert(freedom > 0 && !std::isnan(x));
+  if (x <= 0) return 1;
+  const double a = static_cast<double>(freedom) / 2;
+  const double y = x / 2;
+  const double scale = std::exp(a * std::log(y) - y - std::lgamma(a));
+  constexpr double kEnough = 1e-15;
+  if (y < a + 1) {
+    double term = 1 / a;
+    double sum = term;
+    for (double n = a + 1; term > sum * kEnough; ++n) sum += term *= y / n;
+    return 1 - scale * sum;
+  }
+  constexpr double kTiny = 1e-300;  // in place of a division by zero
+  double b = y + 1 - a;
+  double c = 1 / kTiny;
+  double d = 1 / b;
+  double fraction = d;
+  for (double i = 1; i < 1e6; ++i) {
+    const double numerator = -i * (i - a);
+    b += 2;
+    d = numerator * d + b;
+    c = b + numerator / c;
+    d = 1 / (std::abs(d) < kTiny ? kTiny : d);
+    if (std::abs(c) < kTiny) c = kTiny;
+    fraction *= d * c;
+    if (std::abs(d * c - 1) < kEnough) break;
+  }
+  return scale * fraction;
+}
+
 }  // namespace rotor

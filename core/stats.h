@@ -45,4 +45,8 @@ double signed_rank_p(std::span<const double> differences, double shift);
 // (Benjamini, Hochberg 1995).
 std::vector<bool> benjamini_hochberg(std::span<const double> p, double q);
 
+// Probability that a chi-square variable with `freedom` degrees of freedom is at least `x`: the
+// regularised upper incomplete gamma function Q(freedom / 2, x / 2).
+double chi_square_tail(double x, std::size_t freedom);
+
 }  // namespace rotor

@@ -129,5 +129,18 @@ TEST(Stats, FalseDiscoveriesAreLimitedAsInThePaper) {
   EXPECT_TRUE(benjamini_hochberg({}, 0.05).empty());
 }
 
+// From tables and closed forms: exp(-x / 2) for two degrees, exp(-x / 2) (1 + x / 2) for four, and
+// erfc(sqrt(x / 2)) for one.
+TEST(Stats, ChiSquareTail) {
+  EXPECT_DOUBLE_EQ(chi_square_tail(0, 3), 1);
+  for (const double x : {0.01, 0.5, 2.0, 5.0, 20.0, 100.0}) {
+    EXPECT_NEAR(chi_square_tail(x, 1) / std::erfc(std::sqrt(x / 2)), 1, 1e-10) << x;
+    EXPECT_NEAR(chi_square_tail(x, 2) / std::exp(-x / 2), 1, 1e-10) << x;
+    EXPECT_NEAR(chi_square_tail(x, 4) / (std::exp(-x / 2) * (1 + x / 2)), 1, 1e-10) << x;
+  }
+  EXPECT_NEAR(chi_square_tail(124.342, 100), 0.05, 1e-5);
+  EXPECT_NEAR(chi_square_tail(299.0, 300), 0.5056, 1e-3);  // about half of it lies above the mean
+}
+
 }  // namespace
 }  // namespace rotor
