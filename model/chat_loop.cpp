@@ -35,9 +35,9 @@ std::string rate(double count, double seconds) {
 
 ChatLoop::ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache& cache,
                    Sampler& sampler, ChatOptions options, std::ostream& out, std::ostream& talk)
-    : transformer_(transformer),
-      tokenizer_(tokenizer),
+    : tokenizer_(tokenizer),
       cache_(cache),
+      prefix_(transformer, cache),
       sampler_(sampler),
       options_(std::move(options)),
       out_(out),
@@ -129,12 +129,6 @@ bool ChatLoop::make_room() {
 }
 
 void ChatLoop::generate_answer() {
-  const std::vector<TokenId> ids = conversation_.ids();
-  // At least one token is processed, as its logits are needed.
-  last_kept_ = std::min(common_prefix(cached_, ids), ids.size() - 1);
-  cache_.truncate(static_cast<std::uint32_t>(last_kept_));
-  cached_.resize(last_kept_);
-
   AnswerText text(options_.stop_strings);
   bool interrupted = false;
   const auto on_token = [&](TokenId token) {
@@ -143,15 +137,10 @@ void ChatLoop::generate_answer() {
     interrupted = options_.take_interrupt();
     return !interrupted && !text.stopped();
   };
-  const auto all = std::span(ids);
-  last_ = generate(transformer_, cache_, sampler_, all.first(last_kept_), all.subspan(last_kept_),
-                   generate_, on_token);
+  last_ = prefix_.generate(sampler_, conversation_.ids(), generate_, on_token);
   out_ << text.flush() << std::endl;
   interrupted |= options_.take_interrupt();  // while the last token was computed
 
-  cached_ = ids;
-  cached_.insert(cached_.end(), last_.tokens.begin(), last_.tokens.end());
-  cached_.resize(cache_.length());
   conversation_.answer(last_.tokens);
   interrupted_ = interrupted && !options_.interactive;
   tell_end(last_, interrupted);
@@ -179,7 +168,7 @@ void ChatLoop::tell_statistics() {
   talk_ << "\n";
   if (last_.prompt_tokens > 0) {
     const double steps = last_.tokens.empty() ? 0 : static_cast<double>(last_.tokens.size() - 1);
-    talk_ << "last turn  " << counted(last_kept_, "token") << " from the cache, "
+    talk_ << "last turn  " << counted(prefix_.kept(), "token") << " from the cache, "
           << last_.prompt_tokens << " read (" << rate(last_.prompt_tokens, last_.prompt_seconds)
           << "), " << last_.tokens.size() << " written (" << rate(steps, last_.decode_seconds)
           << ")\n";

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/chat.h"
-#include "model/generate.h"
+#include "model/prefix_cache.h"
 
 namespace rotor {
 
@@ -30,8 +30,8 @@ struct ChatOptions {
 // computed again.
 class ChatLoop {
  public:
-  // The cache must be empty. All references must outlive the loop. Throws FormatError if the model
-  // was not taught to chat.
+  // What the cache holds is dropped. All references must outlive the loop. Throws FormatError if the
+  // model was not taught to chat.
   ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache& cache, Sampler& sampler,
            ChatOptions options, std::ostream& out, std::ostream& talk);
 
@@ -52,19 +52,17 @@ class ChatLoop {
   void tell_statistics();
   void save(const std::string& path);
 
-  Transformer& transformer_;
   const Tokenizer& tokenizer_;
   KvCache& cache_;
+  PrefixCache prefix_;
   Sampler& sampler_;
   ChatOptions options_;
   std::ostream& out_;
   std::ostream& talk_;
   Conversation conversation_;
   GenerateOptions generate_;
-  std::vector<TokenId> cached_;  // the tokens whose keys and values the cache holds
-  GenerateResult last_;          // of the last answer, for /stats
-  std::size_t last_kept_ = 0;    // its tokens that were in the cache already
-  bool interrupted_ = false;     // by Ctrl-C, while not interactive
+  GenerateResult last_;       // of the last answer, for /stats
+  bool interrupted_ = false;  // by Ctrl-C, while not interactive
 };
 
 }  // namespace rotor
