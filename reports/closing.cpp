@@ -55,6 +55,10 @@ void add_totals(Block& block, const Report& report) {
   if (!report.kv.empty()) {
     block.line("KV cache", std::to_string(report.kv.size()) + ": " + joined(by_status));
   }
+  for (const QualityResult& q : report.quality) {
+    if (q.status == Status::Pass || q.status == Status::Unsupported) continue;
+    block.clipped("quality", q.device + ' ' + q.id + ": " + q.message);
+  }
 }
 
 void add_mutants(Block& block, const std::string& what, const std::optional<MutantCount>& count) {
@@ -148,6 +152,9 @@ void add_failures(Block& block, const Report& report) {
   }
   for (const KvResult& kv : report.kv) {
     if (is_failure(kv.status)) add_failure(block, kv.id, kv.status, kv.message, "");
+  }
+  for (const SamplerCheck& c : report.sampler_checks) {
+    if (is_failure(c.status)) add_failure(block, "sampler, " + c.filter, c.status, c.message, "");
   }
 }
 

@@ -264,6 +264,82 @@ std::string kv_timing_table(const Report& report) {
   return out;
 }
 
+std::string share_text(const ChatScore& chats) {
+  const ChatScore::Topic all = chats.total();
+  return std::to_string(all.right) + " of " + std::to_string(all.asked);
+}
+
+// "cpu:0 demo, cache f32, head stored"
+std::string setup_name(const QualityResult& q) {
+  return q.device + ' ' + clip(q.model, 12) + ", cache " + q.kv +
+         (q.head.empty() ? "" : ", head " + q.head);
+}
+
+std::string quality_table(const Report& report) {
+  if (report.quality.empty()) return "";
+  std::string out = '\n' + pad_right("Quality", 47) + pad_left("perplexity", 11) +
+                    pad_left("nll", 8) + pad_left("answers right", 16) +
+                    pad_left("chat tokens/s", 15) + '\n';
+  for (const QualityResult& q : report.quality) {
+    out += pad_right("  " + mark(q.status) + setup_name(q), 47);
+    if (q.status == Status::Unsupported) {
+      out += "  " + clip(q.message, kConsoleColumns - 49) + '\n';
+      continue;
+    }
+    out += pad_left(q.text ? show_number(std::exp(q.text->nll)) : "-", 11) +
+           pad_left(q.text ? show_number(q.text->nll) : "-", 8) +
+           pad_left(q.chats ? share_text(*q.chats) : "-", 16) +
+           pad_left(q.chats ? show_number(q.chats->answer_tokens / q.chats->seconds) : "-", 15) +
+           '\n';
+  }
+  return out;
+}
+
+// How the ways to choose tokens compare, on the first setup of each device; the report has the rest.
+std::string strategy_table(const Report& report) {
+  std::string blocks;
+  std::string shown;  // the device before
+  for (const QualityResult& quality : report.quality) {
+    if (quality.strategies.empty() || quality.device == shown) continue;
+    shown = quality.device;
+    blocks += ' ' + setup_name(quality) + '\n';
+    for (const StrategyScore& s : quality.strategies) {
+      blocks += pad_right("  " + s.name, 31);
+      for (const double share : s.distinct) blocks += pad_left(show_percent(share), 7);
+      blocks +=
+          pad_left(std::to_string(s.longest_repeat), 16) +
+          pad_left(s.token_s.empty() ? "-" : show_seconds(median(s.token_s), 3), 11) +
+          pad_left(s.draw_samples_s.empty() ? "-" : show_seconds(median(s.draw_samples_s), 3), 10) +
+          '\n';
+    }
+  }
+  if (blocks.empty()) return "";
+  return '\n' + pad_right("Choosing tokens: distinct runs of", 34) + pad_left("1", 4) +
+         pad_left("2", 7) + pad_left("3", 7) + pad_left("4", 7) + pad_left("longest repeat", 16) +
+         pad_left("per token", 11) + pad_left("of it draw", 11) + '\n' + blocks;
+}
+
+// Small ones matter most: "0.57", "0.004", "2e-07".
+std::string show_p(double p) {
+  std::ostringstream out;
+  out.precision(p < 0.1 ? 1 : 2);
+  out << p;
+  return out.str();
+}
+
+std::string sampler_table(const Report& report) {
+  if (report.sampler_checks.empty()) return "";
+  std::string out = '\n' + pad_right("Drawn tokens against the exact distribution", 44) +
+                    pad_left("draws", 8) + pad_left("tokens", 8) + pad_left("chi-square", 12) +
+                    pad_left("freedom", 9) + pad_left("p", 9) + '\n';
+  for (const SamplerCheck& c : report.sampler_checks) {
+    out += pad_right("  " + mark(c.status) + c.filter, 44) + pad_left(std::to_string(c.draws), 8) +
+           pad_left(std::to_string(c.kept), 8) + pad_left(show_number(c.chi_square), 12) +
+           pad_left(std::to_string(c.freedom), 9) + pad_left(show_p(c.p_value), 9) + '\n';
+  }
+  return out;
+}
+
 std::string caches_text(const Cpu& cpu) {
   std::string out;
   for (const CpuCache& cache : cpu.caches) {
@@ -311,7 +387,8 @@ std::string result_tables(const Report& report) {
         "outputs compared.\n";
     out += winners_table(report, groups, derived);
   }
-  return out + kv_table(report) + kv_timing_table(report);
+  out += kv_table(report) + kv_timing_table(report) + quality_table(report);
+  return out + strategy_table(report) + sampler_table(report);
 }
 
 }  // namespace rotor

@@ -36,6 +36,8 @@ struct Fold {
   void operator()(const RowCheck& row) const { report.battery.push_back(row); }
   void operator()(const KvResult& kv) const { report.kv.push_back(kv); }
   void operator()(const KvTiming& timing) const { report.kv_timings.push_back(timing); }
+  void operator()(const QualityResult& quality) const { report.quality.push_back(quality); }
+  void operator()(const SamplerCheck& check) const { report.sampler_checks.push_back(check); }
   void operator()(const Roof& roof) const { report.roofs.push_back(roof); }
   void operator()(const Event& event) const {
     report.events.push_back(event);

@@ -35,8 +35,8 @@ struct RunEnd {
 };
 
 // A CaseResult is one visit of a case: visits of the same case and device are merged.
-using Record = std::variant<RunStart, RowCheck, CaseResult, KvResult, KvTiming, Roof, Event,
-                            SelfTestDone, RunEnd>;
+using Record = std::variant<RunStart, RowCheck, CaseResult, KvResult, KvTiming, QualityResult,
+                            SamplerCheck, Roof, Event, SelfTestDone, RunEnd>;
 
 std::string write_record(const Record& record);  // one line, without its end
 // Throws FormatError; `name` appears in messages.

@@ -315,6 +315,71 @@ Json kv_timing_json(const KvTiming& t) {
           {"without_cache_samples_ns", list(t.without_cache_samples_s, nanoseconds)}};
 }
 
+Json text_score_json(const TextScore& text) {
+  return {{"name", text.name},
+          {"tokens", text.tokens},
+          {"nll", number(text.nll)},
+          {"perplexity", number(std::exp(text.nll))},
+          {"seconds", rounded_seconds(text.seconds)}};
+}
+
+Json chat_score_json(const ChatScore& chats) {
+  Json topics = Json::object();
+  for (const auto& [name, topic] : chats.topics) {
+    topics[name] = {{"asked", topic.asked}, {"right", topic.right}};
+  }
+  Json wrong = Json::array();
+  for (const ChatScore::Wrong& w : chats.wrong) {
+    wrong.push_back({{"question", w.question}, {"expected", w.expected}, {"answer", w.answer}});
+  }
+  const ChatScore::Topic all = chats.total();
+  return {{"asked", all.asked},
+          {"right", all.right},
+          {"share_right", number(static_cast<double>(all.right) / all.asked)},
+          {"topics", topics},
+          {"wrong", wrong},
+          {"answer_tokens", chats.answer_tokens},
+          {"seconds", rounded_seconds(chats.seconds)}};
+}
+
+Json strategy_json(const StrategyScore& strategy) {
+  return {{"name", strategy.name},
+          {"texts", strategy.texts},
+          {"tokens", strategy.tokens},
+          {"distinct", list(strategy.distinct, [](double share) { return share; })},
+          {"longest_repeat", strategy.longest_repeat},
+          {"token_ns", list(strategy.token_s, nanoseconds)},
+          {"draw_samples_ns", list(strategy.draw_samples_s, nanoseconds)}};
+}
+
+Json quality_json(const QualityResult& quality) {
+  Json strategies = Json::array();
+  for (const StrategyScore& s : quality.strategies) strategies.push_back(strategy_json(s));
+  return {{"id", quality.id},
+          {"device", quality.device},
+          {"model", quality.model},
+          {"kv", quality.kv},
+          {"head", text_or_null(quality.head)},
+          {"status", status_name(quality.status)},
+          {"reason", reason_json(quality.reason_code, quality.message)},
+          {"text", quality.text ? text_score_json(*quality.text) : Json(nullptr)},
+          {"chats", quality.chats ? chat_score_json(*quality.chats) : Json(nullptr)},
+          {"strategies", strategies}};
+}
+
+Json sampler_check_json(const SamplerCheck& check) {
+  return {{"filter", check.filter},
+          {"seed", hex_seed(check.seed)},
+          {"status", status_name(check.status)},
+          {"reason", reason_json(check.reason_code, check.message)},
+          {"draws", check.draws},
+          {"kept", check.kept},
+          {"impossible", check.impossible},
+          {"chi_square", number(check.chi_square)},
+          {"freedom", check.freedom},
+          {"p_value", number(check.p_value)}};
+}
+
 Json event_json(const Event& event) {
   return {{"t_s", rounded_seconds(event.t_s)},
           {"kind", event.kind},
@@ -347,6 +412,8 @@ struct RecordWriter {
   Json operator()(const CaseResult& r) const { return wrap("visit", result_json(r, {})); }
   Json operator()(const KvResult& kv) const { return wrap("kv", kv_json(kv)); }
   Json operator()(const KvTiming& t) const { return wrap("kv_timing", kv_timing_json(t)); }
+  Json operator()(const QualityResult& q) const { return wrap("quality", quality_json(q)); }
+  Json operator()(const SamplerCheck& c) const { return wrap("sampler", sampler_check_json(c)); }
   Json operator()(const Roof& roof) const { return wrap("roof", roof_json(roof)); }
   Json operator()(const Event& event) const { return wrap("event", event_json(event)); }
   Json operator()(const SelfTestDone& done) const {
@@ -404,6 +471,8 @@ std::string write_json(const Report& report) {
   out += ",\n \"results\": " + dump_list(report.results, result);
   out += ",\n \"kv_equivalence\": " + dump_list(report.kv, kv_json);
   out += ",\n \"kv_timing\": " + dump_list(report.kv_timings, kv_timing_json);
+  out += ",\n \"quality\": " + dump_list(report.quality, quality_json);
+  out += ",\n \"sampler\": " + dump_list(report.sampler_checks, sampler_check_json);
   out += ",\n \"events\": " + dump_list(report.events, event_json);
   return out + ",\n \"summary\": " + dump(summary_json(report)) + "\n}\n";
 }

@@ -85,6 +85,12 @@ class Reader {
     }
     return out;
   }
+  // Of the members of this object.
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const auto& [name, value] : object().items()) out.push_back(name);
+    return out;
+  }
   std::map<std::string, double> numbers(const char* key) const {
     return get<std::map<std::string, double>>(key, {});
   }
@@ -357,6 +363,71 @@ KvTiming read_kv_timing(const Reader& in) {
           in.times("without_cache_samples_ns", 1e-9)};
 }
 
+TextScore read_text_score(const Reader& in) {
+  return {in.text("name"), in.get<std::uint32_t>("tokens"), in.get<double>("nll"),
+          in.get("seconds", 0.0)};
+}
+
+ChatScore read_chat_score(const Reader& in) {
+  ChatScore chats;
+  for (const std::string& name : in.at("topics").names()) {
+    const Reader topic = in.at("topics").at(name.c_str());
+    chats.topics[name] = {topic.get<std::uint32_t>("asked"), topic.get<std::uint32_t>("right")};
+  }
+  chats.wrong = in.list("wrong", [](const Reader& w) {
+    return ChatScore::Wrong{w.text("question"), w.text("expected"), w.text("answer")};
+  });
+  chats.answer_tokens = in.get<std::uint32_t>("answer_tokens", 0);
+  chats.seconds = in.get("seconds", 0.0);
+  return chats;
+}
+
+StrategyScore read_strategy(const Reader& in) {
+  return {in.get<std::string>("name"),
+          in.get<std::uint32_t>("texts"),
+          in.get<std::uint32_t>("tokens"),
+          in.get<std::vector<double>>("distinct"),
+          in.get<std::uint32_t>("longest_repeat"),
+          in.times("token_ns", 1e-9),
+          in.times("draw_samples_ns", 1e-9)};
+}
+
+QualityResult read_quality(const Reader& in) {
+  QualityResult quality;
+  quality.id = in.get<std::string>("id");
+  quality.device = in.get<std::string>("device");
+  quality.model = in.text("model");
+  quality.kv = in.text("kv");
+  quality.head = in.text("head");
+  quality.status = in.name("status", parse_status);
+  if (in.has("reason")) {
+    quality.reason_code = in.at("reason").get<std::string>("code");
+    quality.message = in.at("reason").get<std::string>("message");
+  }
+  if (in.has("text")) quality.text = read_text_score(in.at("text"));
+  if (in.has("chats")) quality.chats = read_chat_score(in.at("chats"));
+  quality.strategies = in.list("strategies", read_strategy);
+  return quality;
+}
+
+SamplerCheck read_sampler_check(const Reader& in) {
+  SamplerCheck check;
+  check.filter = in.get<std::string>("filter");
+  check.seed = in.hex("seed");
+  check.status = in.name("status", parse_status);
+  if (in.has("reason")) {
+    check.reason_code = in.at("reason").get<std::string>("code");
+    check.message = in.at("reason").get<std::string>("message");
+  }
+  check.draws = in.get<std::uint64_t>("draws");
+  check.kept = in.get<std::uint32_t>("kept");
+  check.impossible = in.get<std::uint64_t>("impossible");
+  check.chi_square = in.get<double>("chi_square");
+  check.freedom = in.get<std::uint32_t>("freedom");
+  check.p_value = in.get<double>("p_value");
+  return check;
+}
+
 Event read_event(const Reader& in) {
   return {in.get("t_s", 0.0), in.get<std::string>("kind"), in.text("case_id"), in.text("detail")};
 }
@@ -393,6 +464,8 @@ Record read_any(const Reader& in) {
   if (kind == "visit") return read_result(in.at("value"));
   if (kind == "kv") return read_kv(in.at("value"));
   if (kind == "kv_timing") return read_kv_timing(in.at("value"));
+  if (kind == "quality") return read_quality(in.at("value"));
+  if (kind == "sampler") return read_sampler_check(in.at("value"));
   if (kind == "roof") return read_roof(in.at("value"));
   if (kind == "event") return read_event(in.at("value"));
   if (kind == "self_test") {
@@ -426,6 +499,8 @@ Report read_json(std::string_view text, const std::string& name) {
   report.results = in.list("results", read_result);
   report.kv = in.list("kv_equivalence", read_kv);
   report.kv_timings = in.list("kv_timing", read_kv_timing);
+  report.quality = in.list("quality", read_quality);
+  report.sampler_checks = in.list("sampler", read_sampler_check);
   report.events = in.list("events", read_event);
   report.summary = read_summary(in.at("summary"));
   return report;

@@ -103,6 +103,11 @@ TEST(Json, TheSchemaRejectsWhatMustNotBeRepresentable) {
       {"nothing checked", "/results/0/verify/checked", 0},
       {"a row that passed unchecked", "/battery/0/verify", nullptr},
       {"time per token of zero", "/kv_timing/0/with_cache_ns", 0},
+      {"quality measured without text", "/quality/0/text", nullptr},
+      {"quality measured without chats", "/quality/0/chats", nullptr},
+      {"quality cut short without a reason", "/quality/0/status", "skipped"},
+      {"a share above one", "/quality/0/strategies/0/distinct/2", 1.5},
+      {"a sampler that draws the impossible", "/sampler/0/impossible", 1},
   };
   for (const Edit& edit : edits) {
     Json broken = valid;

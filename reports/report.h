@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/quality.h"
 #include "core/result.h"
 #include "reports/roofline.h"
 
@@ -138,11 +139,13 @@ struct Report {
   std::vector<CaseResult> results;  // every planned case, in the order of the plan
   std::vector<KvResult> kv;
   std::vector<KvTiming> kv_timings;
+  std::vector<QualityResult> quality;
+  std::vector<SamplerCheck> sampler_checks;
   std::vector<Event> events;
   Summary summary;
 };
 
-inline constexpr std::string_view kReportVersion = "1.1.0";
+inline constexpr std::string_view kReportVersion = "1.2.0";
 
 // --- Names of the format: the one place where they are written (reports/names.cpp). -------------
 std::string_view status_name(Status status);  // "fail_verify"

@@ -74,6 +74,7 @@ class Validator {
         {"const", &Validator::check_const},
         {"pattern", &Validator::check_pattern},
         {"minimum", &Validator::check_minimum},
+        {"maximum", &Validator::check_maximum},
         {"exclusiveMinimum", &Validator::check_exclusive_minimum},
         {"minItems", &Validator::check_min_items},
         {"maxItems", &Validator::check_max_items},
@@ -81,14 +82,15 @@ class Validator {
         {"anyOf", &Validator::check_any_of},
         {"allOf", &Validator::check_all_of},
     };
-    static const std::vector<std::string> silent = {"$schema",     "$id",   "title",
-                                                    "description", "$defs", "then"};
+    static const std::vector<std::string> silent = {"$schema", "$id",  "title", "description",
+                                                    "$defs",   "then", "else"};
     if (const auto found = checks.find(keyword); found != checks.end()) {
       (this->*found->second)(argument, value, place);
     } else if (keyword == "additionalProperties") {
       check_additional(schema, argument, value, place);
     } else if (keyword == "if") {
-      if (is_valid(argument, value)) check(schema.at("then"), value, place);
+      const char* branch = is_valid(argument, value) ? "then" : "else";
+      if (schema.contains(branch)) check(schema.at(branch), value, place);
     } else if (std::find(silent.begin(), silent.end(), keyword) == silent.end()) {
       throw FormatError("schema: keyword \"" + keyword + "\" is not known here");
     }
@@ -147,6 +149,9 @@ class Validator {
   }
   void check_minimum(const Json& limit, const Json& value, const std::string& place) {
     if (value.is_number() && value < limit) report(place, value.dump() + " < " + limit.dump());
+  }
+  void check_maximum(const Json& limit, const Json& value, const std::string& place) {
+    if (value.is_number() && value > limit) report(place, value.dump() + " > " + limit.dump());
   }
   void check_exclusive_minimum(const Json& limit, const Json& value, const std::string& place) {
     if (value.is_number() && value <= limit) report(place, value.dump() + " <= " + limit.dump());

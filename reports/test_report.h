@@ -135,6 +135,25 @@ inline RunEnd run_end(int exit_code, const std::string& reason) {
   return end;
 }
 
+inline QualityResult sample_quality() {
+  QualityResult quality;
+  quality.id = "quality/demo/kv_f16/head_bits6";
+  quality.device = "cpu:0";
+  quality.model = "demo";
+  quality.kv = "f16";
+  quality.head = "bits6";
+  quality.status = Status::Pass;
+  quality.text = TextScore{"held_text.txt", 1500, 0.75, 0.5};
+  quality.chats.emplace();
+  quality.chats->topics = {{"names", {25, 25}}, {"sums", {25, 24}}};
+  quality.chats->wrong = {{"What is 7 plus 8?", "15", "7 plus 8 is 16."}};
+  quality.chats->answer_tokens = 500;
+  quality.chats->seconds = 2;
+  quality.strategies = {
+      {"greedy", 2, 384, {0.25, 0.5, 0.75, 0.875}, 40, {1e-3, 1.25e-3}, {2e-6, 2.5e-6}}};
+  return quality;
+}
+
 // One case of every kind that the tables must show.
 inline std::vector<Record> sample_records() {
   std::vector<CaseResult> plan = {planned("matmul_fast", 1),  planned("matmul_slow", 1),
@@ -160,6 +179,8 @@ inline std::vector<Record> sample_records() {
           timed("matmul_fast", 1, {100e-6, 100e-6, 120e-6}),
           kv,
           KvTiming{"demo", "cpu:0", 64, "f32", 1e-3, 20e-3, {1e-3, 1.5e-3}, {20e-3}},
+          sample_quality(),
+          SamplerCheck{"top-p 0.8", 7, 50000, 12, 0, 9.5, 11, 0.57, Status::Pass, "", ""},
           Roof{"cpu:0", "read_bw", 1u << 28, "start", 2e10, "bytes/s", {2e10, 1.9e10}, {}},
           Event{3.5, "throttle_start", "", "clock fell"},
           SelfTestDone{MutantCount{20, 20, {}}, {}},
