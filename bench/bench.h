@@ -21,6 +21,7 @@ struct BenchOptions {
   std::string device;                // as in open_device; empty: every device
   DeviceOptions device_options;
   std::string model;  // adds its shapes; as in open_checkpoint
+  std::string text;   // file whose likelihood the quality suite measures; empty: the demo's own
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;

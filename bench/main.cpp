@@ -53,6 +53,9 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--model", options.model,
                  "folder of a model, or synthetic:PRESET/SEED, whose shapes are measured beside "
                  "the standard ones; default: the demo model");
+  app.add_option(
+      "--text", options.text,
+      "text whose perplexity the quality suite measures; default: one of the demo's world");
   app.add_option("--threads", options.device_options.threads, "CPU threads; 0 is one per core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

@@ -131,6 +131,7 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
            Row{"--features avx9000", 64, "avx9000"},
            Row{"--context novalue", 64, "KEY=VALUE"},
            Row{"--model absent", 65, "absent"},
+           Row{"--suite quality --text absent", 65, "absent"},
            Row{"--device no-such-device", 69, "no-such-device"},
            Row{"--out absent/r.json", 73, "absent/r.json: cannot be written"},
            Row{"--out .", 73, "it is a folder"},
@@ -224,6 +225,44 @@ TEST_F(MainTest, TheCacheIsHeldAgainstNone) {
   }
   const Outcome none = bench("--suite kv --device cpu --filter nothing_is_named_so");
   EXPECT_EQ(none.code, 64) << none.out;
+}
+
+TEST_F(MainTest, QualityIsMeasuredInEveryFormat) {
+  const Outcome run = bench(
+      "--suite quality --device cpu --seed 3 --filter 'kv_f32/head_stored|sampler' --out r.json");
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_THAT(run.out, HasSubstr("Drawn tokens against the exact distribution"));
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_EQ(report.sampler_checks.size(), 9u);
+  ASSERT_EQ(report.quality.size(), 1u);
+  const QualityResult& quality = report.quality.front();
+  EXPECT_EQ(quality.status, Status::Pass);
+  // What an independent program gives for the texts that this one is made of: 0.72 and 0.83.
+  EXPECT_NEAR(quality.text->nll, 0.8, 0.1);
+  // The demo answers 199 of 200 such chats.
+  EXPECT_GE(quality.chats->total().right, 190u);
+  EXPECT_EQ(quality.chats->total().asked, 200u);
+  // Only what may not repeat itself does not.
+  for (const StrategyScore& s : quality.strategies) {
+    const bool free = s.name.find("no repeat of 4") == std::string::npos;
+    EXPECT_EQ(s.longest_repeat > 3, free) << s.name;
+    EXPECT_EQ(s.distinct[3] < 1, free) << s.name;
+    EXPECT_GT(s.tokens, 700u) << s.name;
+  }
+}
+
+// Too little time leaves a valid report that says so.
+TEST_F(MainTest, QualityIsCutShort) {
+  const Outcome run = bench("--suite quality --device cpu --budget 300ms --out r.json");
+  EXPECT_EQ(run.code, 0) << run.out;
+  const std::string json = load_file(folder_ / "r.json");
+  EXPECT_EQ(schema_errors(json), "");
+  const Report report = read_json(json, "r.json");
+  EXPECT_EQ(report.quality.size(), 6u);
+  for (const QualityResult& q : report.quality) EXPECT_EQ(q.status, Status::Skipped) << q.id;
+  EXPECT_THAT(run.out, HasSubstr("cut short for lack of time; raise --budget"));
 }
 
 TEST_F(MainTest, ListsAreForPipes) {

@@ -8,13 +8,15 @@
 
 namespace rotor {
 
-Summary decide(const Report& report, const BenchOptions& options, bool kv, double wall_s) {
+Summary decide(const Report& report, const BenchOptions& options, bool unplanned, double wall_s) {
   std::map<Status, std::size_t> cases;  // and whatever else has a status
   std::map<Status, std::size_t> all;
   for (const CaseResult& result : report.results) ++cases[result.verdict.status];
   all = cases;
   for (const RowCheck& row : report.battery) ++all[row.verdict.status];
   for (const KvResult& result : report.kv) ++all[result.status];
+  for (const QualityResult& result : report.quality) ++all[result.status];
+  for (const SamplerCheck& check : report.sampler_checks) ++all[check.status];
   std::size_t wrong = 0;
   std::size_t broken = 0;
   for (const auto& [status, count] : all) {
@@ -38,8 +40,8 @@ Summary decide(const Report& report, const BenchOptions& options, bool kv, doubl
     return {kExitUsage, "nothing fits into the budget; raise --budget", wall_s};
   }
   if (options.self_test) return {kExitOk, "the checks find every injected bug", wall_s};
-  if (kv && all.empty()) {
-    return {kExitUsage, "nothing of the KV suite matches --filter", wall_s};
+  if (unplanned && all.empty()) {
+    return {kExitUsage, "nothing of the suite matches --filter", wall_s};
   }
   if (all[Status::Pass] == 0) {
     return {kExitUnavailable, "this machine can run nothing of what was asked for", wall_s};

@@ -6,7 +6,8 @@
 
 namespace rotor {
 
-// `kv`: whether the KV suite was asked for. The worst of what happened decides.
-Summary decide(const Report& report, const BenchOptions& options, bool kv, double wall_s);
+// `unplanned`: whether a suite whose results are not planned cases (kv, quality) was asked for. The
+// worst of what happened decides.
+Summary decide(const Report& report, const BenchOptions& options, bool unplanned, double wall_s);
 
 }  // namespace rotor

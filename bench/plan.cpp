@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/session.h"
+#include "reports/report.h"
 #include "runtime/choose.h"
 
 namespace rotor {
@@ -22,6 +23,19 @@ bool runs_matmuls(const std::string& suite) {
 // The KV suite has results of its own; a filter on case names leaves it out of "all".
 bool runs_kv(const BenchOptions& options) {
   return options.suite == "kv" || (options.suite == "all" && options.filters.empty());
+}
+
+// So has the quality suite.
+bool runs_quality(const BenchOptions& options) {
+  return options.suite == "quality" || (options.suite == "all" && options.filters.empty());
+}
+
+// Early, so that a missing file ends the run before it has begun.
+void read_text(const BenchOptions& options, BenchPlan& plan) {
+  const std::string path = options.text.empty() ? demo_model() + "/held_text.txt" : options.text;
+  plan.text = load_file(path);
+  plan.text_name = path.substr(path.rfind('/') + 1);
+  if (plan.text.empty()) throw FormatError(path + ": is empty; --text needs something to read");
 }
 
 std::vector<std::unique_ptr<Device>> open_devices(const BenchOptions& options,
@@ -135,6 +149,8 @@ BenchPlan make_plan(const BenchOptions& options) {
   plan.repro = repro_command(options);
   if (options.self_test) return plan;
   plan.kv = runs_kv(options);
+  plan.quality = runs_quality(options);
+  if (plan.quality) read_text(options, plan);
   for (const auto& device : plan.devices) {
     std::vector<PlannedCase> more;
     if (runs_matmuls(options.suite)) {
@@ -145,7 +161,7 @@ BenchPlan make_plan(const BenchOptions& options) {
     std::move(more.begin(), more.end(), std::back_inserter(plan.cases));
   }
   plan.rows = choose_rows(options, filter, plan.cases);
-  if (plan.cases.empty() && plan.rows.empty() && !plan.kv) {
+  if (plan.cases.empty() && plan.rows.empty() && !plan.kv && !plan.quality) {
     std::string patterns;
     for (const std::string& f : options.filters) patterns += " '" + f + "'";
     throw UsageError("nothing matches --filter" + patterns + "; --list shows what there is");
@@ -154,7 +170,7 @@ BenchPlan make_plan(const BenchOptions& options) {
 }
 
 std::vector<std::string> suite_names() {
-  return {"all", "matmul", "kv", "gate"};
+  return {"all", "matmul", "kv", "quality", "gate"};
 }
 
 }  // namespace rotor

@@ -26,7 +26,10 @@ struct BenchPlan {
   std::vector<Unit> units_of(const DeviceInfo& device) const;
   std::string repro_row(const KernelVariant& variant) const;
 
-  bool kv = false;    // the cache against none
+  bool kv = false;       // the cache against none
+  bool quality = false;  // how well the model writes
+  std::string text;      // whose likelihood that suite measures
+  std::string text_name;
   std::string repro;  // the command that a case's own filter is appended to
 };
 

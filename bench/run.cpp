@@ -14,7 +14,9 @@
 #include "bench/pace.h"
 #include "bench/plan.h"
 #include "bench/progress.h"
+#include "bench/quality.h"
 #include "bench/roofline.h"
+#include "bench/sampler_check.h"
 #include "bench/visit.h"
 #include "core/error.h"
 #include "core/stats.h"
@@ -71,6 +73,7 @@ class BenchRun {
     try {
       options_.resume ? resume() : start();
       self_test();
+      if (plan_.quality) check_drawing();
       for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
         // Each device gets an equal part of what is left.
         deadline_s_ = now() + (options_.budget_s + resumed_at_s_ - now()) /
@@ -162,6 +165,7 @@ class BenchRun {
       add_roofs(roof_meter_->measure_all("start"));
     }
     if (plan_.kv) run_kv(device);
+    if (plan_.quality && !options_.verify_only) run_quality(device);
     visit_cases(device, visitor);
     if (roof_meter_) add_roofs(roof_meter_->measure_controls("end"));
     roof_meter_.reset();
@@ -231,6 +235,31 @@ class BenchRun {
       warnings_.push_back("the KV suite on " + device.info().id +
                           " was cut short for lack of time; raise --budget");
     }
+  }
+
+  // The sampler runs on the host, so once is enough.
+  void check_drawing() {
+    for (const SamplerCheck& check : check_sampler(options_.seed)) {
+      if (plan_.filter.matches("sampler/" + check.filter)) journal_.append(check);
+    }
+  }
+
+  // On its own it may use all the time, beside others a fifth.
+  void run_quality(Device& device) {
+    QualitySuite suite;
+    suite.alone = options_.suite == "quality";
+    suite.model = options_.model.empty() ? "demo" : "model";
+    suite.text = plan_.text;
+    suite.text_name = plan_.text_name;
+    suite.time_s = suite.alone ? remaining() : remaining() / 5;
+    suite.wanted = [&](const std::string& id) { return plan_.filter.matches(id); };
+    suite.on_result = [&](const QualityResult& result) { journal_.append(result); };
+    suite.go_on = [&](const std::string& step) {
+      progress_.show("quality", step, remaining());
+      return !interrupted();
+    };
+    const std::string left_out = measure_quality(device, plan_.model, suite);
+    if (!left_out.empty()) warnings_.push_back("the quality suite was left out: " + left_out);
   }
 
   // A row that failed its battery is not trusted with larger shapes, nor timed.
@@ -326,7 +355,7 @@ class BenchRun {
     }
   }
 
-  void finish() { end(decide(journal_.report(), options_, plan_.kv, now())); }
+  void finish() { end(decide(journal_.report(), options_, plan_.kv || plan_.quality, now())); }
 
   void end(const Summary& summary) {
     RunEnd end;
