@@ -17,10 +17,11 @@ TernaryMatrix::TernaryMatrix(std::uint32_t n, std::uint32_t k, std::vector<std::
     throw FormatError("ternary matrix " + shape + ": " + std::to_string(trits_.size()) +
                       " elements instead of " + std::to_string(std::size_t{n} * k));
   }
-  // One branch-free pass, so that the check costs next to nothing beside reading the data.
-  unsigned bad = 0;
-  for (const std::int8_t t : trits_)
-    bad |= static_cast<unsigned>(static_cast<unsigned char>(t + 1) > 2);
+  // One branch-free pass in 8-bit lanes, so that the check costs little beside reading the data.
+  unsigned char bad = 0;
+  for (const std::int8_t t : trits_) {
+    bad |= static_cast<unsigned char>(static_cast<unsigned char>(t + 1) > 2);
+  }
   if (bad != 0) throw FormatError("ternary matrix " + shape + ": an element is not -1, 0 or +1");
   std::size_t rows = 0;
   for (const ScaleBlock& block : scales_) {

@@ -139,6 +139,48 @@ bool is_bits2(Packing packing) {
   return packing == Packing::Bits2 || packing == Packing::Bits2x16;
 }
 
+// Packs a ternary matrix row by row.
+class RowPacker {
+ public:
+  RowPacker(Packing packing, std::uint32_t k, std::span<std::byte> out)
+      : packing_(packing), codes_(activation_stride(k)), out_(out) {}
+
+  void add(std::span<const std::int8_t> trits) {
+    row_codes(trits, codes_);
+    const std::size_t stride = codes_.size();
+    // Pieces of a row are equally far apart. Asking where each one lies took twice as long.
+    std::byte* out = out_.data() + piece_offset(packing_, row_, 0, stride);
+    const std::size_t step =
+        piece_offset(packing_, row_, 1, stride) - piece_offset(packing_, row_, 0, stride);
+    ++row_;
+    const std::uint8_t* codes = codes_.data();
+    if (is_bits2(packing_)) {
+      for (std::size_t piece = 0; piece < stride / 16; ++piece) {
+        const std::uint32_t word = pack_word(codes + 16 * piece);
+        std::memcpy(out + piece * step, &word, sizeof word);
+      }
+      return;
+    }
+    if (packing_ == Packing::Int8) {  // trits, not codes
+      for (std::uint8_t& c : codes_) c = static_cast<std::uint8_t>(c - 1);
+    }
+    for (std::size_t piece = 0; piece < stride / 4; ++piece) {
+      std::memcpy(out + piece * step, codes + 4 * piece, 4);
+    }
+  }
+
+  // Rows of zeros up to a whole group.
+  void pad() {
+    while (row_ % kRowGroup != 0) add({});
+  }
+
+ private:
+  Packing packing_;
+  std::vector<std::uint8_t> codes_;  // [stride] of the row that is being packed
+  std::span<std::byte> out_;
+  std::size_t row_ = 0;
+};
+
 }  // namespace
 
 std::string_view packing_name(Packing packing) {
@@ -176,33 +218,24 @@ std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k) {
   return padded_rows(n) * activation_stride(k) / (is_bits2(packing) ? 4 : 1);
 }
 
-void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out) {
-  if (matrix.k() > kMaxColumns) {
-    throw FormatError("ternary matrix: " + std::to_string(matrix.k()) +
+void pack(std::span<const TernaryMatrix> parts, Packing packing, std::span<std::byte> out) {
+  if (parts.empty()) throw FormatError("no matrices to pack");
+  const std::uint32_t k = parts.front().k();
+  if (k > kMaxColumns) {
+    throw FormatError("ternary matrix: " + std::to_string(k) +
                       " columns are too many; kernels are exact up to " +
                       std::to_string(kMaxColumns));
   }
-  const std::size_t stride = activation_stride(matrix.k());
-  std::vector<std::uint8_t> codes(stride);
-  for (std::size_t row = 0; row < padded_rows(matrix.n()); ++row) {
-    row_codes(row < matrix.n() ? matrix.row(static_cast<std::uint32_t>(row))
-                               : std::span<const std::int8_t>(),
-              codes);
-    if (is_bits2(packing)) {
-      for (std::size_t piece = 0; piece < stride / 16; ++piece) {
-        const std::uint32_t word = pack_word(codes.data() + 16 * piece);
-        std::memcpy(out.data() + piece_offset(packing, row, piece, stride), &word, sizeof word);
-      }
-      continue;
-    }
-    if (packing == Packing::Int8) {  // trits, not codes
-      for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(c - 1);
-    }
-    for (std::size_t piece = 0; piece < stride / 4; ++piece) {
-      std::memcpy(out.data() + piece_offset(packing, row, piece, stride), codes.data() + 4 * piece,
-                  4);
-    }
+  RowPacker packer(packing, k, out);
+  for (const TernaryMatrix& part : parts) {
+    if (part.k() != k) throw FormatError("stacked matrices differ in width");
+    for (std::uint32_t row = 0; row < part.n(); ++row) packer.add(part.row(row));
   }
+  packer.pad();
+}
+
+void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out) {
+  pack(std::span(&matrix, 1), packing, out);
 }
 
 std::vector<std::byte> pack(const TernaryMatrix& matrix, Packing packing) {

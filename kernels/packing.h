@@ -51,6 +51,9 @@ inline constexpr std::uint32_t kMaxColumns = 1u << 18;
 std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k);
 void pack(const TernaryMatrix& matrix, Packing packing, std::span<std::byte> out);
 std::vector<std::byte> pack(const TernaryMatrix& matrix, Packing packing);
+// The same for matrices of equal k on top of each other, as stack_rows puts them, without a copy of
+// their trits. Throws FormatError if the widths differ or the list is empty.
+void pack(std::span<const TernaryMatrix> parts, Packing packing, std::span<std::byte> out);
 // The trits back, [n, k] row-major. Throws FormatError on a code 3.
 std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t k,
                                 std::span<const std::byte> bytes);

@@ -99,6 +99,23 @@ TEST(Packing, UnpackInvertsPack) {
   }
 }
 
+TEST(Packing, PartsArePackedAsTheirStack) {
+  for (const std::uint32_t k : {64u, 127u}) {
+    std::vector<TernaryMatrix> parts;
+    for (const std::uint32_t n : {5u, 16u, 1u, 31u}) parts.push_back(random_matrix({n, k}, n));
+    const TernaryMatrix stack = stack_rows(parts);
+    for (const Packing packing : kTernary) {
+      std::vector<std::byte> bytes(packed_bytes(packing, stack.n(), k), std::byte{0xEE});
+      pack(parts, packing, bytes);
+      EXPECT_EQ(bytes, pack(stack, packing)) << packing_name(packing) << ' ' << k;
+    }
+  }
+  std::vector<std::byte> bytes(4096);
+  const TernaryMatrix widths[] = {random_matrix({1, 64}, 1), random_matrix({1, 128}, 1)};
+  EXPECT_THROW(pack(widths, Packing::Bits2, bytes), FormatError);
+  EXPECT_THROW(pack(std::span<const TernaryMatrix>(), Packing::Bits2, bytes), FormatError);
+}
+
 TEST(Packing, RejectsWhatIsNoTrit) {
   const Size size{18, 70};
   const std::size_t stride = activation_stride(size.k);
