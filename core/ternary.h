@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace rotor {
@@ -31,6 +32,9 @@ class TernaryMatrix {
     return std::span(trits_).subspan(std::size_t{r} * k_, k_);
   }
   std::span<const ScaleBlock> scales() const { return scales_; }
+
+  // The memory of the trits, to build another matrix in.
+  std::vector<std::int8_t> release() && { return std::move(trits_); }
 
   // The scale of each row.
   std::vector<float> row_scales() const;  // [n]

@@ -116,10 +116,16 @@ class GgufCheckpoint : public Checkpoint {
   }
 
   TernaryMatrix projection(std::uint32_t layer, Projection which) const override {
+    return projection_in({}, layer, which);
+  }
+
+  TernaryMatrix projection_in(std::vector<std::int8_t> memory, std::uint32_t layer,
+                              Projection which) const override {
     const GgufTensor& tensor = find(gguf_name(layer, which));
     const auto [n, k] = projection_shape(config_, which);
-    StoredTernary stored =
-        decode_ternary(*ternary_format(tensor.type), tensor.bytes, n, k, where(tensor));
+    StoredTernary stored = decode_ternary(*ternary_format(tensor.type), tensor.bytes, n, k,
+                                          where(tensor), std::move(memory));
+    file_.forget(tensor.bytes);  // a decoded matrix is rarely read again
     const float scale = stored.scale * extra_scale(layer, which);
     check_scale(config_, layer, which, scale, where(tensor));
     return {n, k, std::move(stored.trits), scale};

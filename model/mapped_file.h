@@ -18,6 +18,9 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) = delete;
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  // Gives the memory behind a part of the file back to the system; reading it again is allowed and
+  // takes it from the page cache. Bytes of other files are left alone.
+  void forget(std::span<const std::byte> part) const;
   const std::string& path() const { return path_; }
 
  private:

@@ -116,15 +116,23 @@ class SafetensorsCheckpoint : public Checkpoint {
   }
 
   TernaryMatrix projection(std::uint32_t layer, Projection which) const override {
+    return projection_in({}, layer, which);
+  }
+
+  TernaryMatrix projection_in(std::vector<std::int8_t> memory, std::uint32_t layer,
+                              Projection which) const override {
     const std::string name = hf_name(layer, which);
     const Located& found = find(name);
     const auto [n, k] = projection_shape(config_, which);
     if (!quantisation_.packed) {
       auto [trits, scale] = ternarise(*float_format(found.tensor.dtype), found.tensor.bytes, n, k);
+      forget(found.tensor);
       check_scale(config_, layer, which, scale, found.where());
       return {n, k, std::move(trits), scale};
     }
-    auto stored = decode_ternary(TernaryFormat::Strided, found.tensor.bytes, n, k, found.where());
+    auto stored = decode_ternary(TernaryFormat::Strided, found.tensor.bytes, n, k, found.where(),
+                                 std::move(memory));
+    forget(found.tensor);
     return {n, k, std::move(stored.trits), packed_scale(layer, which)};
   }
 
@@ -144,6 +152,11 @@ class SafetensorsCheckpoint : public Checkpoint {
           (name == kHfHead ? " and config.json does not tie it to the embedding" : ""));
     }
     return it->second;
+  }
+
+  // A decoded matrix is rarely read again.
+  void forget(const StoredTensor& tensor) const {
+    for (const MappedFile& file : files_) file.forget(tensor.bytes);
   }
 
   std::vector<float> floats(const Located& found) const {

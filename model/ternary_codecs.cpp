@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "core/half.h"
@@ -161,16 +162,19 @@ TqLayout tq_layout(TernaryFormat format) {
 // Every block repeats the scale of the matrix, except that llama.cpp gives a block of zeros the
 // scale 0.
 StoredTernary decode_tq(TernaryFormat format, std::span<const std::byte> bytes,
-                        std::size_t elements, const std::string& where) {
+                        std::vector<std::int8_t> memory, const std::string& where) {
   const TqLayout layout = tq_layout(format);
-  StoredTernary result{std::vector<std::int8_t>(elements), 0};
+  StoredTernary result{std::move(memory), 0};
   std::uint16_t scale = 0;
-  for (std::size_t first = 0; first < elements; first += kTqBlock) {
+  for (std::size_t first = 0; first < result.trits.size(); first += kTqBlock) {
     const auto block = bytes.subspan(first / kTqBlock * (layout.codes + 2), layout.codes + 2);
     if (format == TernaryFormat::Tq2) refuse_code_3(block.first(layout.codes), where);
     std::uint16_t own = 0;
     std::memcpy(&own, block.data() + layout.codes, sizeof own);
-    if (own == 0) continue;
+    if (own == 0) {
+      std::memset(result.trits.data() + first, 0, kTqBlock);
+      continue;
+    }
     if (scale == 0) scale = own;
     if (own != scale) {
       throw FormatError(where + ": blocks with scales " + std::to_string(f16_to_f32(scale)) +
@@ -243,14 +247,16 @@ float stored_scale(TernaryFormat format, float scale) {
 }
 
 StoredTernary decode_ternary(TernaryFormat format, std::span<const std::byte> bytes,
-                             std::uint32_t n, std::uint32_t k, const std::string& where) {
+                             std::uint32_t n, std::uint32_t k, const std::string& where,
+                             std::vector<std::int8_t> memory) {
   assert(bytes.size() == stored_bytes(format, n, k));
   const std::size_t elements = std::size_t{n} * k;
+  memory.resize(elements);
   const auto* in = reinterpret_cast<const Byte*>(bytes.data());
   if (format == TernaryFormat::Tq1 || format == TernaryFormat::Tq2) {
-    return decode_tq(format, bytes, elements, where);
+    return decode_tq(format, bytes, std::move(memory), where);
   }
-  StoredTernary result{std::vector<std::int8_t>(elements), 1};
+  StoredTernary result{std::move(memory), 1};
   if (format == TernaryFormat::Strided) {
     refuse_code_3(bytes, where);
     decode_strided(in, n, k, result.trits.data());

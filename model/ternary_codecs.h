@@ -42,10 +42,12 @@ struct StoredTernary {
   float scale;                     // as stored; 1 for Strided
 };
 
-// bytes: stored_bytes() of them. Throws FormatError that begins with `where` on a code 3, or if the
-// blocks of a matrix have different scales.
+// bytes: stored_bytes() of them. The trits are put into `memory`, whatever it held. Throws
+// FormatError that begins with `where` on a code 3, or if the blocks of a matrix have different
+// scales.
 StoredTernary decode_ternary(TernaryFormat format, std::span<const std::byte> bytes,
-                             std::uint32_t n, std::uint32_t k, const std::string& where);
+                             std::uint32_t n, std::uint32_t k, const std::string& where,
+                             std::vector<std::int8_t> memory = {});
 
 // The inverse; Strided leaves the scale out. The matrix must fit and have a single scale.
 std::vector<std::byte> encode_ternary(TernaryFormat format, const TernaryMatrix& matrix);

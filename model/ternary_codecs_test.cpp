@@ -35,6 +35,27 @@ TEST(TernaryCodecs, DecodingUndoesEncoding) {
   }
 }
 
+// Decoding into memory that held something else, longer or shorter, and a block of zeros that
+// llama.cpp gives the scale 0.
+TEST(TernaryCodecs, UsedMemoryLeavesNoTrace) {
+  for (const TernaryFormat format : kFormats) {
+    TernaryMatrix matrix = random_matrix(6, 512, 1);
+    std::vector<std::int8_t> trits = std::move(matrix).release();
+    std::fill_n(trits.begin() + 256, 256, std::int8_t{0});
+    const TernaryMatrix zeros(6, 512, trits, 1.21875f);
+    std::vector<std::byte> bytes = encode_ternary(format, zeros);
+    const std::size_t block = bytes.size() / 12;  // of 256 trits in Tq formats
+    if (format == TernaryFormat::Tq1 || format == TernaryFormat::Tq2) {
+      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(2 * block - 2), 2, std::byte{0});
+    }
+    for (const std::size_t used : {0u, 100u, 10000u}) {
+      const StoredTernary back =
+          decode_ternary(format, bytes, 6, 512, "f", std::vector<std::int8_t>(used, 1));
+      EXPECT_EQ(back.trits, trits) << ternary_format_name(format) << ' ' << used;
+    }
+  }
+}
+
 // The worked examples of the formats' descriptions.
 TEST(TernaryCodecs, PublishedExamplesHold) {
   const StoredTernary strided = decode_ternary(

@@ -20,6 +20,29 @@ std::unique_ptr<Buffer> upload(Device& device, const std::vector<float>& data) {
   return upload(device, std::as_bytes(std::span(data)));
 }
 
+// Memory that is used again and again: fresh memory comes from the system in pages of zeros, and
+// making them took longer than decoding and packing.
+template <typename T>
+class Spares {
+ public:
+  // What somebody gave back, or nothing.
+  std::vector<T> take() {
+    const std::lock_guard lock(mutex_);
+    if (spares_.empty()) return {};
+    std::vector<T> memory = std::move(spares_.back());
+    spares_.pop_back();
+    return memory;
+  }
+  void give_back(std::vector<T> memory) {
+    const std::lock_guard lock(mutex_);
+    spares_.push_back(std::move(memory));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::vector<T>> spares_;
+};
+
 // cos and sin of position * theta^(-2i / head_dim), made in double and rounded once: forming the
 // angle in float costs up to 2e-4 rad at position 4095. [positions, head_dim]: cosines, then sines.
 std::vector<float> rope_angles(const Config& config) {
@@ -60,23 +83,32 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
   std::mutex mutex;  // a device is used by one thread at a time
   std::size_t done = 0;
   const std::size_t jobs = layers_.size() * fused.size();
+  Spares<std::int8_t> trits;
+  Spares<std::byte> codes;
   in_parallel(jobs, [&](std::size_t job) {
     const auto layer = static_cast<std::uint32_t>(job / fused.size());
     std::vector<TernaryMatrix> parts;
+    std::vector<float> scales;
     for (const Projection p : fused[job % fused.size()]) {
-      parts.push_back(checkpoint.projection(layer, p));
+      parts.push_back(checkpoint.projection_in(trits.take(), layer, p));
+      const std::vector<float> more = parts.back().row_scales();
+      scales.insert(scales.end(), more.begin(), more.end());
     }
-    const TernaryMatrix matrix = parts.size() == 1 ? std::move(parts.front()) : stack_rows(parts);
-    parts.clear();
-    const std::vector<std::byte> packed = pack(matrix, packing);
+    const auto n = static_cast<std::uint32_t>(scales.size());
+    const std::uint32_t k = parts.front().k();
+    std::vector<std::byte> packed = codes.take();
+    packed.resize(packed_bytes(packing, n, k));
+    pack(parts, packing, packed);
+    for (TernaryMatrix& part : parts) trits.give_back(std::move(part).release());
     const std::lock_guard lock(mutex);
     Layer& target = layers_[layer];
     Matrix* const slots[] = {&target.qkv, &target.output, &target.gate_up, &target.down};
-    *slots[job % fused.size()] = {.n = matrix.n(),
-                                  .k = matrix.k(),
+    *slots[job % fused.size()] = {.n = n,
+                                  .k = k,
                                   .packing = packing,
                                   .weights = upload(device_, packed),
-                                  .scales = upload(device_, matrix.row_scales())};
+                                  .scales = upload(device_, scales)};
+    codes.give_back(std::move(packed));
     if (progress) progress(static_cast<double>(++done) / static_cast<double>(jobs));
   });
   for (std::uint32_t i = 0; i < config_.layers; ++i) {

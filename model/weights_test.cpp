@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "model/tensor_names.h"
@@ -53,6 +54,19 @@ TEST(DemoModel, EveryTensorHasItsShape) {
 
 // The packed file was made from wider weights than the bf16 master, which rounds some of them onto
 // half the scale, where they become 0 (up to 1.22 % of a matrix in the published model).
+// Loading gives every matrix the memory of an earlier one, and the file's pages back.
+TEST(DemoModel, MatricesAreTheSameInUsedMemory) {
+  const auto demo = open_checkpoint(kDemo);
+  std::vector<std::int8_t> memory(1'000'000, 1);
+  for (const Projection which : {Projection::Down, Projection::K, Projection::Q}) {
+    const TernaryMatrix first = demo->projection(2, which);
+    TernaryMatrix again = demo->projection_in(std::move(memory), 2, which);
+    EXPECT_TRUE(std::ranges::equal(first.trits(), again.trits()));
+    EXPECT_EQ(first.row_scales(), again.row_scales());
+    memory = std::move(again).release();
+  }
+}
+
 TEST(DemoModel, MasterWeightsTernariseToThePackedOnes) {
   const char* data = std::getenv("ROTOR_TESTDATA");
   if (data == nullptr) GTEST_SKIP() << "ROTOR_TESTDATA is not set: models/demo-bf16 not compared";
