@@ -14,8 +14,8 @@ extern "C" const char* __lsan_default_suppressions() {
 namespace {
 
 [[gnu::constructor]] void hold_drivers() {
-  for (const char* library : {"libLLVM-15.so.1", "libLLVM-14.so.1", "libvulkan_lvp.so", "libpocl.so.2",
-                              "libVkLayer_khronos_validation.so"}) {
+  for (const char* library : {"libLLVM-15.so.1", "libLLVM-14.so.1", "libvulkan_lvp.so",
+                              "libpocl.so.2", "libVkLayer_khronos_validation.so"}) {
     dlopen(library, RTLD_LAZY | RTLD_NODELETE);  // absent: nothing to hold
   }
 }

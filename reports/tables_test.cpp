@@ -39,7 +39,8 @@ TEST(Tables, ThePageHoldsEveryCaseItsEvidenceAndTheEnvironment) {
 TEST(Tables, TheSpreadsheetHasARowForEveryCase) {
   const Report report = sample_report();
   EXPECT_EQ(count_of_text(report_csv(report), "\r\n"), 1 + report.results.size());
-  EXPECT_THAT(report_csv(report), HasSubstr("cpu/matmul_fast/n2560_k2560_b1,cpu:0,pass,2560,2560,1"));
+  EXPECT_THAT(report_csv(report),
+              HasSubstr("cpu/matmul_fast/n2560_k2560_b1,cpu:0,pass,2560,2560,1"));
 }
 
 TEST(Tables, JUnitCountsWhatFailedAndWhatWasLeftOut) {
