@@ -147,7 +147,7 @@ void Timeline::wait() {
 
 class VulkanDevice final : public Device {
  public:
-  VulkanDevice(std::unique_ptr<VulkanInstance> instance, VulkanTraits traits);
+  explicit VulkanDevice(VulkanTraits traits);
   ~VulkanDevice() override;
 
   const DeviceInfo& info() const override { return traits_.info; }
@@ -169,7 +169,6 @@ class VulkanDevice final : public Device {
   void copy(VkBuffer from, VkBuffer to, const VkBufferCopy& region);
   const VulkanPiece& staging();
 
-  std::unique_ptr<VulkanInstance> instance_;
   VulkanTraits traits_;
   DeviceHandle device_;
   VkQueue queue_ = VK_NULL_HANDLE;
@@ -204,9 +203,8 @@ LaunchLimits launch_limits(const VulkanTraits& traits) {
           .software = traits.info.kind == "software"};
 }
 
-VulkanDevice::VulkanDevice(std::unique_ptr<VulkanInstance> instance, VulkanTraits traits)
-    : instance_(std::move(instance)),
-      traits_(std::move(traits)),
+VulkanDevice::VulkanDevice(VulkanTraits traits)
+    : traits_(std::move(traits)),
       device_(traits_),
       limits_(launch_limits(traits_)),
       memory_(device_.get(), traits_),
@@ -367,7 +365,7 @@ Timing VulkanDevice::run(const VulkanRecording& recording) {
 void list_vulkan(const DeviceOptions& options, DeviceList& list) {
   try {
     std::string reason;
-    const auto found = VulkanInstance().devices(options.feature_mask, reason);
+    const auto found = VulkanInstance::get().devices(options.feature_mask, reason);
     for (const VulkanTraits& traits : found) list.devices.push_back(traits.info);
     if (found.empty()) list.absent.push_back({Backend::Vulkan, reason});
   } catch (const Error& e) {
@@ -376,13 +374,12 @@ void list_vulkan(const DeviceOptions& options, DeviceList& list) {
 }
 
 std::unique_ptr<Device> open_vulkan(std::size_t index, const DeviceOptions& options) {
-  auto instance = std::make_unique<VulkanInstance>();
   std::string reason;
-  auto found = instance->devices(options.feature_mask, reason);
+  auto found = VulkanInstance::get().devices(options.feature_mask, reason);
   if (index >= found.size()) {
     throw UnsupportedError("no_device", "there is no vulkan:" + std::to_string(index));
   }
-  return std::make_unique<VulkanDevice>(std::move(instance), std::move(found[index]));
+  return std::make_unique<VulkanDevice>(std::move(found[index]));
 }
 
 }  // namespace rotor

@@ -118,11 +118,9 @@ VulkanInstance::VulkanInstance() {
   }
 }
 
-VulkanInstance::~VulkanInstance() {
-  if (messenger_ != VK_NULL_HANDLE) {
-    vkDestroyDebugUtilsMessengerEXT(instance_, messenger_, nullptr);
-  }
-  vkDestroyInstance(instance_, nullptr);
+const VulkanInstance& VulkanInstance::get() {
+  static const VulkanInstance* const instance = new VulkanInstance;
+  return *instance;
 }
 
 std::vector<VulkanTraits> VulkanInstance::devices(Features mask, std::string& reason) const {

@@ -22,13 +22,13 @@ struct VulkanTraits {
   bool integer_dot_by_extension = false;  // API below 1.3: the extension must be switched on
 };
 
-// A connection to the loader. Several may exist.
+// The connection to the loader. One per process, which is never closed: a driver that is loaded anew for
+// each has been seen to run out after some fifteen times (NVIDIA 580: VK_ERROR_INCOMPATIBLE_DRIVER).
 class VulkanInstance {
  public:
-  // Throws UnsupportedError if there is no loader or no driver, or if validation is asked for
-  // (ROTOR_VK_VALIDATION=1) and the layer is not installed.
-  VulkanInstance();
-  ~VulkanInstance();
+  // Connects at the first call. Throws UnsupportedError if there is no loader or no driver, or if
+  // validation is asked for (ROTOR_VK_VALIDATION=1) and the layer is not installed.
+  static const VulkanInstance& get();
   VulkanInstance(const VulkanInstance&) = delete;
   VulkanInstance& operator=(const VulkanInstance&) = delete;
 
@@ -37,6 +37,8 @@ class VulkanInstance {
   std::vector<VulkanTraits> devices(Features mask, std::string& reason) const;
 
  private:
+  VulkanInstance();
+
   VkInstance instance_ = VK_NULL_HANDLE;
   VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
 };

@@ -54,6 +54,14 @@ TEST(VulkanHazards, OnlyOverlapsWithAWriteConflict) {
   }
 }
 
+TEST(VulkanDevices, OpenAgainAndAgain) {
+  for (int i = 0; i < 40;
+       ++i) {  // a driver that was loaded anew each time gave up before the twentieth
+    ROTOR_NEED_DEVICE(device);
+    EXPECT_EQ(device->info().id, "vulkan:0") << i;
+  }
+}
+
 TEST(VulkanLaunch, FoldsGroupsThatExceedTheLimit) {
   const KernelVariant* head = find_variant("vulkan/head_f16@16x1");
   ASSERT_NE(head, nullptr);
