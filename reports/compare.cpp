@@ -226,10 +226,10 @@ void Comparing::find_winners() {
     if (cases.size() < 2) continue;
     taus += kendall_tau(cases);
     ++ranked;
-    const auto least = [&](double ComparedCase::*time) {
+    const auto least = [&cases = cases](double ComparedCase::*time) {
       return **std::min_element(
           cases.begin(), cases.end(),
-          [&](const ComparedCase* x, const ComparedCase* y) { return x->*time < y->*time; });
+          [time](const ComparedCase* x, const ComparedCase* y) { return x->*time < y->*time; });
     };
     const ComparedCase best_a = least(&ComparedCase::a_s);
     const ComparedCase best_b = least(&ComparedCase::b_s);
