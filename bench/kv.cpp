@@ -29,13 +29,41 @@ KvResult unsupported(const Device& device, const KvSuite& suite, const Unsupport
   return result;
 }
 
-Measurement sample_tokens(const std::function<void()>& token) {
+// Seconds per token: all samples of the host's clock, and the median of the device's.
+struct TokenSamples {
+  std::vector<double> host_s;
+  std::optional<double> device_s;
+};
+
+TokenSamples sample_tokens(const KvTimingTrial& trial, const std::function<void()>& token) {
+  std::vector<double> device_s;
   const auto launches = [&](std::uint64_t, std::uint32_t count) {
     const double start = steady_seconds();
-    for (std::uint32_t i = 0; i < count; ++i) token();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      token();
+      if (trial.timing().device_seconds) device_s.push_back(*trial.timing().device_seconds);
+    }
     return Timing{steady_seconds() - start, {}};
   };
-  return take_samples(launches, steady_seconds, SamplingRules{});
+  TokenSamples samples{take_samples(launches, steady_seconds, SamplingRules{}).samples_s, {}};
+  if (!device_s.empty()) samples.device_s = median(device_s);
+  return samples;
+}
+
+KvTiming time_position(KvTimingTrial& trial, std::uint32_t position) {
+  trial.prepare(position);
+  KvTiming timing;
+  timing.position = position;
+  timing.format = packing_name(Packing::F32);
+  const TokenSamples with = sample_tokens(trial, [&] { trial.with_cache(); });
+  const TokenSamples without = sample_tokens(trial, [&] { trial.without_cache(); });
+  timing.with_cache_samples_s = with.host_s;
+  timing.without_cache_samples_s = without.host_s;
+  timing.with_cache_s = median(with.host_s);
+  timing.without_cache_s = median(without.host_s);
+  timing.with_cache_device_s = with.device_s;
+  timing.without_cache_device_s = without.device_s;
+  return timing;
 }
 
 }  // namespace
@@ -54,6 +82,7 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
   KvAbOptions options;
   options.model = suite.model;
   options.seed = suite.seed;
+  options.positions = suite.positions;
   options.on_result = suite.on_result;
   options.go_on = suite.go_on;
   try {
@@ -68,24 +97,21 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
 }
 
 void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite, double longest_s) {
-  KernelSet kernels(device);
-  Transformer transformer(kernels, checkpoint, {});
-  const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
-  KvTimingTrial trial(device, transformer, Packing::F32, last, suite.seed);
-  for (const std::uint32_t position : kPositions) {
-    if (position > last || !suite.go_on()) return;
-    trial.prepare(position);
-    KvTiming timing;
-    timing.model = suite.model;
-    timing.device = device.info().id;
-    timing.position = position;
-    timing.format = packing_name(Packing::F32);
-    timing.with_cache_samples_s = sample_tokens([&] { trial.with_cache(); }).samples_s;
-    timing.without_cache_samples_s = sample_tokens([&] { trial.without_cache(); }).samples_s;
-    timing.with_cache_s = median(timing.with_cache_samples_s);
-    timing.without_cache_s = median(timing.without_cache_samples_s);
-    suite.on_timing(timing);
-    if (2 * timing.without_cache_s > longest_s) return;  // the next position costs twice as much
+  try {
+    KernelSet kernels(device);
+    Transformer transformer(kernels, checkpoint, {});
+    const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
+    KvTimingTrial trial(device, transformer, Packing::F32, last, suite.seed);
+    for (const std::uint32_t position : kPositions) {
+      if (position > last || !suite.go_on()) return;
+      KvTiming timing = time_position(trial, position);
+      timing.model = suite.model;
+      timing.device = device.info().id;
+      suite.on_timing(timing);
+      if (2 * timing.without_cache_s > longest_s) return;  // the next position costs twice as much
+    }
+  } catch (const UnsupportedError& error) {
+    suite.on_result(unsupported(device, suite, error));
   }
 }
 

@@ -14,6 +14,7 @@ namespace rotor {
 struct KvSuite {
   std::string model;  // name in results
   std::uint64_t seed = 0;
+  std::uint32_t positions = 145;  // of the A/B: as in KvAbOptions
   std::function<void(const KvResult&)> on_result;
   std::function<void(const KvTiming&)> on_timing;
   std::function<bool()> go_on;  // asked now and then; false ends early

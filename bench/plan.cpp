@@ -22,7 +22,8 @@ bool runs_matmuls(const std::string& suite) {
 
 // The KV suite has results of its own; a filter on case names leaves it out of "all".
 bool runs_kv(const BenchOptions& options) {
-  return options.suite == "kv" || (options.suite == "all" && options.filters.empty());
+  return options.suite == "kv" || options.suite == "model" ||
+         (options.suite == "all" && options.filters.empty());
 }
 
 // So has the quality suite.
@@ -170,7 +171,7 @@ BenchPlan make_plan(const BenchOptions& options) {
 }
 
 std::vector<std::string> suite_names() {
-  return {"all", "matmul", "kv", "quality", "gate"};
+  return {"all", "matmul", "kv", "model", "quality", "gate"};
 }
 
 }  // namespace rotor

@@ -137,7 +137,7 @@ class BenchRun {
   void self_test() {
     const bool whole = options_.self_test || options_.filters.empty();
     const bool kernels = whole && (options_.self_test || options_.suite == "all");
-    const bool kv = whole && (kernels || options_.suite == "kv");
+    const bool kv = whole && (kernels || plan_.kv);
     const Run& known = journal_.report().run;
     if ((!kernels && !kv) || options_.round || known.self_test || known.kv_self_test) return;
     progress_.show("self-test", "injected bugs", -1);
@@ -205,10 +205,12 @@ class BenchRun {
     }
   }
 
-  // A random model first: its attention shows what a trained one may hide. At most a quarter of the
-  // time, because software devices would need all of it.
+  // A random model first: its attention shows what a trained one may hide. In a run of everything a
+  // quarter of the time at most, because software devices would need all of it. Suite "model" is about
+  // the times: it checks less before them.
   void run_kv(Device& device) {
-    const double until_s = now() + remaining() / 4;
+    const bool times_only = options_.suite == "model";
+    const double until_s = now() + remaining() / (options_.suite == "all" ? 4 : 1);
     bool complete = true;
     KvSuite suite;
     suite.seed = options_.seed;
@@ -225,12 +227,15 @@ class BenchRun {
       journal_.append(timing);
       progress_.show("KV cache", "position " + std::to_string(timing.position), until_s - now());
     };
+    if (times_only) suite.positions = 72;
     suite.model = "random";
     check_kv(device, *random_untied_model(options_.seed), suite);
     const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(plan_.model);
     suite.model = options_.model.empty() ? "demo" : "model";
-    if (complete && fits_kv_ab(checkpoint->config())) check_kv(device, *checkpoint, suite);
-    if (complete && !options_.verify_only) time_kv(device, *checkpoint, suite, remaining() / 200);
+    if (complete && !times_only && fits_kv_ab(checkpoint->config()))
+      check_kv(device, *checkpoint, suite);
+    if (complete && !options_.verify_only)
+      time_kv(device, *checkpoint, suite, remaining() / (times_only ? 50 : 200));
     if (!complete && !interrupted()) {
       warnings_.push_back("the KV suite on " + device.info().id +
                           " was cut short for lack of time; raise --budget");

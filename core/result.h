@@ -159,6 +159,9 @@ struct KvTiming {
   double without_cache_s = 0;
   std::vector<double> with_cache_samples_s;
   std::vector<double> without_cache_samples_s;
+  // Medians on the device's own clock, where it has one.
+  std::optional<double> with_cache_device_s;
+  std::optional<double> without_cache_device_s;
 };
 
 }  // namespace rotor

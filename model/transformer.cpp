@@ -6,10 +6,21 @@
 #include "core/error.h"
 
 namespace rotor {
+namespace {
+
+void add(Timing& sum, const Timing& timing) {
+  sum.host_seconds += timing.host_seconds;
+  if (timing.device_seconds) {
+    sum.device_seconds = sum.device_seconds.value_or(0) + *timing.device_seconds;
+  }
+}
+
+}  // namespace
 
 std::span<const float> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache,
                                             std::uint32_t top) {
   check(tokens, cache);
+  timing_ = {};
   const bool coarse = exact_ && top > 0 && top <= kRescored / 4;
   const HeadPass pass = coarse ? HeadPass::Coarse : HeadPass::Full;
   while (tokens.size() > chunk_) {
@@ -40,7 +51,7 @@ void Transformer::decode(HeadPass pass, KvCache& cache) {
     decode.sequence = device_.record([&] { dispatch_forward(1, cache, {0, 1, pass}, nullptr); });
     decode.cache = cache.id();
   }
-  device_.replay(*decode.sequence);
+  add(timing_, device_.replay(*decode.sequence));
 }
 
 // Puts exact values in place of those coarse logits that can be among the `top` largest; `row` is that
@@ -78,6 +89,7 @@ std::span<const float> Transformer::forward_all(std::span<const std::uint32_t> t
     throw UsageError("at most " + std::to_string(chunk_) +
                      " tokens at a time have their logits kept");
   }
+  timing_ = {};
   const auto m = static_cast<std::uint32_t>(tokens.size());
   const std::size_t size = std::size_t{m} * config_.vocab;
   if (logits_.size() < size) {
@@ -111,7 +123,7 @@ void Transformer::run(std::span<const std::uint32_t> tokens, KvCache& cache, Log
   write_step(tokens, cache.length());
   cache.append(static_cast<std::uint32_t>(tokens.size()));
   dispatch_forward(static_cast<std::uint32_t>(tokens.size()), cache, rows, probe);
-  device_.finish();
+  add(timing_, device_.finish());
 }
 
 void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_t position) {

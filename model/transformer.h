@@ -61,6 +61,9 @@ class Transformer {
   std::span<const float> forward_all(std::span<const std::uint32_t> tokens, KvCache& cache,
                                      Probe* probe = nullptr);
 
+  // Of the last call, all its chunks together.
+  const Timing& timing() const { return timing_; }
+
   std::uint32_t chunk() const { return chunk_; }
   std::size_t weight_bytes() const;      // packed ternary weights, scales and norms
   std::size_t table_bytes() const;       // embedding, and heads that are not the same
@@ -161,6 +164,7 @@ class Transformer {
   std::unique_ptr<Buffer> angles_;
   Activations act_;
   std::optional<ExactHead> exact_;
+  Timing timing_;
   std::vector<float> logits_;        // [rows asked for, vocab]
   std::vector<std::uint32_t> step_;  // position, m, token ids
   Decode decode_[2];                 // by HeadPass

@@ -249,17 +249,36 @@ std::string kv_table(const Report& report) {
   return out;
 }
 
+// The CPU without a cache, at the same position of the same model: what a speed-up refers to.
+const KvTiming* baseline_of(const Report& report, const KvTiming& timing) {
+  for (const KvTiming& t : report.kv_timings) {
+    if (t.device.starts_with("cpu") && t.model == timing.model && t.position == timing.position) {
+      return &t;
+    }
+  }
+  return nullptr;
+}
+
 std::string kv_timing_table(const Report& report) {
   if (report.kv_timings.empty()) return "";
-  std::string out = '\n' + pad_right("Time per token", 40) + pad_left("with cache", 14) +
-                    pad_left("without", 14) + pad_left("ratio", 9) + '\n';
+  std::string out =
+      "\nModels: time per token at a position, × the CPU without a cache; prompts of that "
+      "length\n" +
+      pad_right("  device and model", 34) + pad_left("prompt", 11) + pad_left("no cache", 12) +
+      pad_left("×", 8) + pad_left("cache", 12) + pad_left("×", 8) + pad_left("on device", 12) +
+      '\n';
   for (const KvTiming& t : report.kv_timings) {
-    out +=
-        pad_right(
-            "  " + t.device + ' ' + clip(t.model, 14) + ", position " + std::to_string(t.position),
-            40) +
-        pad_left(show_seconds(t.with_cache_s), 14) + pad_left(show_seconds(t.without_cache_s), 14) +
-        pad_left(show_number(t.without_cache_s / t.with_cache_s), 9) + '\n';
+    const KvTiming* baseline = baseline_of(report, t);
+    const auto faster = [&](double seconds) {
+      return baseline != nullptr ? show_number(baseline->without_cache_s / seconds) : "-";
+    };
+    const std::string label = "  " + t.device + ' ' + t.model;
+    const std::string where = " at " + std::to_string(t.position);
+    out += pad_right(clip(label, 24) + where, 34) +
+           pad_left(show_seconds(t.without_cache_s / (t.position + 1)), 11) +
+           pad_left(show_seconds(t.without_cache_s), 12) + pad_left(faster(t.without_cache_s), 8) +
+           pad_left(show_seconds(t.with_cache_s), 12) + pad_left(faster(t.with_cache_s), 8) +
+           pad_left(t.with_cache_device_s ? show_seconds(*t.with_cache_device_s) : "-", 12) + '\n';
   }
   return out;
 }

@@ -305,14 +305,19 @@ Json kv_json(const KvResult& kv) {
 }
 
 Json kv_timing_json(const KvTiming& t) {
-  return {{"model", t.model},
-          {"device", t.device},
-          {"position", t.position},
-          {"format", t.format},
-          {"with_cache_ns", nanoseconds(t.with_cache_s)},
-          {"without_cache_ns", nanoseconds(t.without_cache_s)},
-          {"with_cache_samples_ns", list(t.with_cache_samples_s, nanoseconds)},
-          {"without_cache_samples_ns", list(t.without_cache_samples_s, nanoseconds)}};
+  Json json = {{"model", t.model},
+               {"device", t.device},
+               {"position", t.position},
+               {"format", t.format},
+               {"with_cache_ns", nanoseconds(t.with_cache_s)},
+               {"without_cache_ns", nanoseconds(t.without_cache_s)},
+               {"with_cache_samples_ns", list(t.with_cache_samples_s, nanoseconds)},
+               {"without_cache_samples_ns", list(t.without_cache_samples_s, nanoseconds)}};
+  if (t.with_cache_device_s) json["with_cache_device_ns"] = nanoseconds(*t.with_cache_device_s);
+  if (t.without_cache_device_s) {
+    json["without_cache_device_ns"] = nanoseconds(*t.without_cache_device_s);
+  }
+  return json;
 }
 
 Json text_score_json(const TextScore& text) {

@@ -353,6 +353,9 @@ KvResult read_kv(const Reader& in) {
 }
 
 KvTiming read_kv_timing(const Reader& in) {
+  const auto device = [&](const char* key) {
+    return in.has(key) ? std::optional(in.get<double>(key) * 1e-9) : std::nullopt;
+  };
   return {in.text("model"),
           in.text("device"),
           in.get<std::uint32_t>("position"),
@@ -360,7 +363,9 @@ KvTiming read_kv_timing(const Reader& in) {
           in.get<double>("with_cache_ns") * 1e-9,
           in.get<double>("without_cache_ns") * 1e-9,
           in.times("with_cache_samples_ns", 1e-9),
-          in.times("without_cache_samples_ns", 1e-9)};
+          in.times("without_cache_samples_ns", 1e-9),
+          device("with_cache_device_ns"),
+          device("without_cache_device_ns")};
 }
 
 TextScore read_text_score(const Reader& in) {

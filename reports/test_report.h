@@ -178,7 +178,7 @@ inline std::vector<Record> sample_records() {
           timed("matmul_dense_eigen", 1, {800e-6, 810e-6, 800e-6}),
           timed("matmul_fast", 1, {100e-6, 100e-6, 120e-6}),
           kv,
-          KvTiming{"demo", "cpu:0", 64, "f32", 1e-3, 20e-3, {1e-3, 1.5e-3}, {20e-3}},
+          KvTiming{"demo", "cpu:0", 64, "f32", 1e-3, 20e-3, {1e-3, 1.5e-3}, {20e-3}, 0.5e-3, {}},
           sample_quality(),
           SamplerCheck{"top-p 0.8", 7, 50000, 12, 0, 9.5, 11, 0.57, Status::Pass, "", ""},
           Roof{"cpu:0", "read_bw", 1u << 28, "start", 2e10, "bytes/s", {2e10, 1.9e10}, {}},

@@ -64,6 +64,8 @@ class KvTimingTrial {
   std::span<const float> with_cache();
   // Computes all position + 1 tokens from nothing; may be repeated. Returns the same logits.
   std::span<const float> without_cache();
+  // What the device says of the last of these calls.
+  const Timing& timing() const { return transformer_.timing(); }
 
  private:
   Transformer& transformer_;
