@@ -21,7 +21,7 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
                                             std::uint32_t top) {
   check(tokens, cache);
   timing_ = {};
-  const bool coarse = exact_ && top > 0 && top <= kRescored / 4;
+  const bool coarse = exact_ != nullptr && top > 0 && top <= kRescored / 4;
   const HeadPass pass = coarse ? HeadPass::Coarse : HeadPass::Full;
   while (tokens.size() > chunk_) {
     run(tokens.first(chunk_), cache, {0, 0}, nullptr);

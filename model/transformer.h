@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -163,7 +162,7 @@ class Transformer {
   std::unique_ptr<Buffer> final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;
-  std::optional<ExactHead> exact_;
+  std::unique_ptr<ExactHead> exact_;  // none in other formats
   Timing timing_;
   std::vector<float> logits_;        // [rows asked for, vocab]
   std::vector<std::uint32_t> step_;  // position, m, token ids

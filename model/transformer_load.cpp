@@ -137,7 +137,7 @@ void Transformer::load_tables(const Checkpoint& checkpoint, HeadFormat format) {
 void Transformer::load_exact_head(const Table& table) {
   const ConvertedTable coarse = convert_table(table, Packing::Int8Row);
   const std::size_t bytes = row_bytes(table.packing, table.columns);
-  exact_.emplace();
+  exact_ = std::make_unique<ExactHead>();
   exact_->coarse = load_table(coarse.table);
   exact_->bound = HeadBound(table, coarse.table);
   exact_->rows = device_.allocate(kRescored * bytes);
