@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "bench/sampling.h"
-#include "core/error.h"
 #include "core/stats.h"
 #include "runtime/devices.h"
+#include "verify/faults.h"
 #include "verify/kv_ab.h"
 
 namespace rotor {
@@ -17,16 +17,19 @@ constexpr std::uint32_t kPositions[] = {15, 63, 127, 255, 511, 1023, 2047};
 // Ternary weights above which an A/B of hundreds of passes would take a run's whole time.
 constexpr std::uint64_t kMostWeights = 50'000'000;
 
-KvResult unsupported(const Device& device, const KvSuite& suite, const UnsupportedError& error) {
+// Runs `work`; what ends it early becomes a result.
+void guarded(Device& device, const KvSuite& suite, const std::function<void()>& work) {
+  const std::optional<Fault> fault = run_if_sound(device, work);
+  if (!fault) return;
   KvResult result;
   result.id = "kv/lockstep/all/" + suite.model;
   result.device = device.info().id;
   result.mode = "lockstep";
   result.variant = "all";
-  result.status = Status::Unsupported;
-  result.reason_code = error.reason();
-  result.message = error.what();
-  return result;
+  result.status = fault->status;
+  result.reason_code = fault->reason_code;
+  result.message = fault->message;
+  suite.on_result(result);
 }
 
 // Seconds per token: all samples of the host's clock, and the median of the device's.
@@ -85,19 +88,17 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
   options.positions = suite.positions;
   options.on_result = suite.on_result;
   options.go_on = suite.go_on;
-  try {
+  guarded(device, suite, [&] {
     run_kv_ab(device, checkpoint, options);
     if (device.info().backend != Backend::Cpu) {
       const std::unique_ptr<Device> cpu = open_cpu({});
       run_kv_across(device, *cpu, checkpoint, options);
     }
-  } catch (const UnsupportedError& error) {
-    suite.on_result(unsupported(device, suite, error));
-  }
+  });
 }
 
 void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite, double longest_s) {
-  try {
+  guarded(device, suite, [&] {
     KernelSet kernels(device);
     Transformer transformer(kernels, checkpoint, {});
     const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
@@ -110,9 +111,7 @@ void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite,
       suite.on_timing(timing);
       if (2 * timing.without_cache_s > longest_s) return;  // the next position costs twice as much
     }
-  } catch (const UnsupportedError& error) {
-    suite.on_result(unsupported(device, suite, error));
-  }
+  });
 }
 
 }  // namespace rotor

@@ -9,12 +9,12 @@
 #include "bench/quality_chats.h"
 #include "bench/repetition.h"
 #include "bench/sampling.h"
-#include "core/error.h"
 #include "core/stats.h"
 #include "model/chat.h"
 #include "model/prefix_cache.h"
 #include "model/score.h"
 #include "runtime/choose.h"
+#include "verify/faults.h"
 
 namespace rotor {
 namespace {
@@ -247,7 +247,7 @@ class QualityRun {
 
   QualityResult run(const Setup& setup, double until_s) {
     QualityResult result = planned(device_, suite_, setup);
-    try {
+    const std::optional<Fault> fault = run_if_sound(device_, [&] {
       load(setup.head);
       SetupRun run(device_, *transformer_, tokenizer_, suite_, setup.kv, until_s, result);
       if (run.run()) {
@@ -255,9 +255,8 @@ class QualityRun {
       } else {
         set_reason(result, Status::Skipped, "budget", "cut short for lack of time; raise --budget");
       }
-    } catch (const UnsupportedError& error) {
-      set_reason(result, Status::Unsupported, error.reason(), error.what());
-    }
+    });
+    if (fault) set_reason(result, fault->status, fault->reason_code, fault->message);
     return result;
   }
 

@@ -1,10 +1,11 @@
 #include "bench/visit.h"
 
-#include <new>
+#include <functional>
+#include <optional>
 
 #include "bench/cases.h"
-#include "core/error.h"
 #include "reports/report.h"
+#include "verify/faults.h"
 
 namespace rotor {
 namespace {
@@ -22,29 +23,14 @@ class Phase {
   double start_ = steady_seconds();
 };
 
-Verdict broken(Status status, const std::string& code, const std::string& message) {
-  Verdict verdict;
-  verdict.status = status;
-  verdict.reason_code = code;
-  verdict.message = message;
-  return verdict;
-}
-
-// Runs `work`; what it throws becomes a verdict.
-template <typename Work>
-void guarded(Verdict& verdict, const Work& work) {
-  try {
-    work();
-  } catch (const UnsupportedError& error) {
-    verdict = broken(Status::Unsupported, error.reason(), error.what());
-  } catch (const DeviceError& error) {
-    const std::string what = error.what();
-    const bool memory = what.find("out of memory") != std::string::npos;
-    verdict = memory ? broken(Status::OutOfMemory, "out_of_memory", what)
-                     : broken(Status::Error, "device_error", what);
-  } catch (const std::bad_alloc&) {
-    verdict = broken(Status::OutOfMemory, "out_of_memory", "the host has no memory left for it");
-  }
+// Runs `work`; what ends it early becomes the verdict.
+void guarded(Verdict& verdict, const std::function<void()>& work) {
+  const std::optional<Fault> fault = run_guarded(work);
+  if (!fault) return;
+  verdict = Verdict{};
+  verdict.status = fault->status;
+  verdict.reason_code = fault->reason_code;
+  verdict.message = fault->message;
 }
 
 Verdict flaky(Verdict verdict, const Verdict& wrong) {

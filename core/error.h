@@ -1,6 +1,7 @@
 // Errors of rotor, one type per answer to the question "who deals with it?" (HOUSE.md, section 8).
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -61,10 +62,23 @@ class UnsupportedError : public Error {
   std::string reason_;
 };
 
+// What a failed driver call means for whoever goes on.
+enum class DeviceFault : std::uint8_t {
+  Call,     // this call failed, the device is as it was
+  Memory,   // there is no room; smaller things may still fit
+  Compile,  // the driver cannot compile this kernel; others run
+  Lost,     // the device is of no more use: destroy it, and open it anew
+};
+
 // A driver call failed. The message names the call and its code.
 class DeviceError : public Error {
  public:
-  explicit DeviceError(const std::string& message) : Error(message, kExitInfrastructure) {}
+  explicit DeviceError(const std::string& message, DeviceFault fault = DeviceFault::Call)
+      : Error(message, kExitInfrastructure), fault_(fault) {}
+  DeviceFault fault() const { return fault_; }
+
+ private:
+  DeviceFault fault_;
 };
 
 }  // namespace rotor

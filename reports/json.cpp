@@ -23,6 +23,13 @@ Json number(double value) {
 Json number(const std::optional<double>& value) {
   return value ? number(*value) : Json(nullptr);
 }
+Json finite_numbers(const std::map<std::string, double>& values) {
+  Json out = Json::object();
+  for (const auto& [name, value] : values) {
+    if (std::isfinite(value)) out[name] = value;
+  }
+  return out;
+}
 Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
@@ -301,7 +308,7 @@ Json kv_json(const KvResult& kv) {
           {"int8_flip_rate", number(kv.int8_flip_rate)},
           {"tokens_equal", or_null(kv.tokens_equal)},
           {"first_divergence", divergence},
-          {"tolerance", kv.tolerance}};
+          {"tolerance", finite_numbers(kv.tolerance)}};
 }
 
 Json kv_timing_json(const KvTiming& t) {

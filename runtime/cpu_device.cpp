@@ -21,31 +21,6 @@ constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kMaxBuffers = 8;
 constexpr std::size_t kMaxParams = 32;
 
-// Memory aligned to pages: kernels load whole vectors, and guards can be placed at page ends.
-// Asking for huge pages lost while loading: on a virtual machine the first touch of 1.2 GB took 0.9 to
-// 2.5 s of CPU with them, 0.5 s without.
-class CpuBuffer final : public Buffer {
- public:
-  explicit CpuBuffer(std::size_t bytes) : Buffer(bytes) {
-    constexpr std::size_t kPage = 4096;
-    const std::size_t rounded = std::max<std::size_t>((bytes + kPage - 1) / kPage * kPage, kPage);
-    data_ = static_cast<std::byte*>(std::aligned_alloc(kPage, rounded));
-    if (data_ == nullptr) {
-      throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes could not be had");
-    }
-  }
-  ~CpuBuffer() override { std::free(data_); }
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* data_;
-};
-
-class CpuKernelHandle final : public Kernel {
- public:
-  using Kernel::Kernel;
-};
-
 // One dispatch, self-contained: parameters and pointers are copied.
 struct Command {
   CpuKernel kernel;
@@ -54,6 +29,42 @@ struct Command {
   std::uint32_t total;  // index space
   std::uint32_t slice;  // of it, per piece of work
   std::uint32_t pieces;
+};
+
+// Memory aligned to pages: kernels load whole vectors, and guards can be placed at page ends.
+// Asking for huge pages lost while loading: on a virtual machine the first touch of 1.2 GB took 0.9 to
+// 2.5 s of CPU with them, 0.5 s without.
+class CpuBuffer final : public Buffer {
+ public:
+  CpuBuffer(std::size_t bytes, std::vector<Command>& queue) : Buffer(bytes), queue_(queue) {
+    constexpr std::size_t kPage = 4096;
+    const std::size_t rounded = std::max<std::size_t>((bytes + kPage - 1) / kPage * kPage, kPage);
+    data_ = static_cast<std::byte*>(std::aligned_alloc(kPage, rounded));
+    if (data_ == nullptr) {
+      throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes could not be had",
+                        DeviceFault::Memory);
+    }
+  }
+  // What waits for this memory will not run: after an error, dispatches may be left over that nobody
+  // will ever wait for.
+  ~CpuBuffer() override {
+    std::erase_if(queue_, [this](const Command& command) {
+      return std::any_of(
+          command.buffers.begin(), command.buffers.end(),
+          [this](const std::byte* bound) { return bound >= data_ && bound < data_ + bytes(); });
+    });
+    std::free(data_);
+  }
+  std::byte* data() const { return data_; }
+
+ private:
+  std::vector<Command>& queue_;
+  std::byte* data_;
+};
+
+class CpuKernelHandle final : public Kernel {
+ public:
+  using Kernel::Kernel;
 };
 
 // Progress of one command. A line of its own, so that workers do not disturb each other.
@@ -103,7 +114,9 @@ class CpuDevice final : public Device {
   CpuDevice(DeviceInfo info, unsigned threads) : info_(std::move(info)), pool_(threads) {
     for (unsigned i = 0; i < threads; ++i) {
       scratch_.emplace_back(static_cast<std::byte*>(std::aligned_alloc(4096, kScratchBytes)));
-      if (scratch_.back() == nullptr) throw DeviceError("out of memory: scratch of a worker");
+      if (scratch_.back() == nullptr) {
+        throw DeviceError("out of memory: scratch of a worker", DeviceFault::Memory);
+      }
     }
     region_ = [this](unsigned worker) { work(worker); };
   }
@@ -111,7 +124,7 @@ class CpuDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
 
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
-    return std::make_unique<CpuBuffer>(bytes);
+    return std::make_unique<CpuBuffer>(bytes, queue_);
   }
 
   void write(View to, std::span<const std::byte> data) override {
@@ -138,7 +151,12 @@ class CpuDevice final : public Device {
 
   std::unique_ptr<Sequence> record(const std::function<void()>& body) override {
     finish();
-    body();
+    try {
+      body();
+    } catch (...) {
+      queue_.clear();
+      throw;
+    }
     auto sequence = std::make_unique<CpuSequence>();
     sequence->commands.swap(queue_);
     return sequence;

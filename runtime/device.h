@@ -88,25 +88,28 @@ struct Timing {
   std::optional<double> device_seconds;
 };
 
+// Every operation may throw DeviceError. Once its fault was Lost, all that can be done is to destroy
+// what was made on the device, and the device; the same device can then be opened anew.
 class Device {
  public:
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;  // identity and feature bits
 
-  // Throws DeviceError when memory is short.
+  // Throws DeviceError with fault Memory when memory is short.
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
   // Blocking copies; data.size() bytes from or to the start of the view. They wait for all
   // dispatches made before.
   virtual void write(View to, std::span<const std::byte> data) = 0;
   virtual void read(View from, std::span<std::byte> data) = 0;
 
-  // Compiles once. Throws UnsupportedError if the device lacks what the variant needs.
+  // Compiles once. Throws UnsupportedError if the device lacks what the variant needs, DeviceError
+  // with fault Compile if the driver's compiler fails.
   virtual std::unique_ptr<Kernel> prepare(const KernelVariant& variant) = 0;
 
   // Enqueues one run of a kernel. Views are bound in the order of the op's contract and checked
   // against its sizes (UsageError if one is too small); the number of work-groups follows from the
   // contract, the parameters and the variant's tile. In order: each dispatch sees the data of those
-  // before it.
+  // before it. A buffer or kernel that goes before finish() may take its dispatches with it.
   virtual void dispatch(const Kernel& kernel, std::span<const View> views,
                         std::span<const std::byte> params) = 0;
   // Submits what was dispatched since the last finish, waits for it and tells how long it took.

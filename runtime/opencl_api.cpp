@@ -1,7 +1,5 @@
 #include "runtime/opencl_api.h"
 
-#include "core/error.h"
-
 namespace rotor::opencl {
 namespace {
 
@@ -31,8 +29,30 @@ constexpr ErrorName kErrorNames[] = {
     {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS"},
     {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE"},
     {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE"},
+    {CL_INVALID_CONTEXT, "CL_INVALID_CONTEXT"},
     {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
 };
+
+// NVIDIA's driver: a kernel read or wrote outside its buffers.
+constexpr cl_int kIllegalAccess = -9999;
+
+// Context and queue are ours and were right once: a driver that says they are not has given them up.
+DeviceFault fault_of(cl_int code) {
+  switch (code) {
+    case CL_DEVICE_NOT_AVAILABLE:
+    case CL_INVALID_CONTEXT:
+    case CL_INVALID_COMMAND_QUEUE:
+    case CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST:
+    case kIllegalAccess:
+      return DeviceFault::Lost;
+    case CL_MEM_OBJECT_ALLOCATION_FAILURE:
+    case CL_OUT_OF_HOST_MEMORY:
+    case CL_INVALID_BUFFER_SIZE:
+      return DeviceFault::Memory;
+    default:
+      return DeviceFault::Call;
+  }
+}
 
 }  // namespace
 
@@ -43,8 +63,10 @@ std::string error_name(cl_int code) {
   return "error " + std::to_string(code);
 }
 
-void check(cl_int result, const char* call) {
-  if (result != CL_SUCCESS) throw DeviceError(std::string(call) + ": " + error_name(result));
+void check(cl_int result, const char* call, DeviceFault shortage) {
+  if (result == CL_SUCCESS) return;
+  const DeviceFault fault = result == CL_OUT_OF_RESOURCES ? shortage : fault_of(result);
+  throw DeviceError(std::string(call) + ": " + error_name(result), fault);
 }
 
 }  // namespace rotor::opencl

@@ -92,9 +92,11 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   cl_uint argument = 0;
   for (const View& view : views) {
     launch.bound.push_back(memory_of(view).from(view.offset));
-    check(launch.kernel.setArg(argument++, launch.bound.back()), "clSetKernelArg");
+    check(launch.kernel.setArg(argument++, launch.bound.back()), "clSetKernelArg",
+          DeviceFault::Memory);
   }
-  check(launch.kernel.setArg(argument, params.size(), params.data()), "clSetKernelArg");
+  check(launch.kernel.setArg(argument, params.size(), params.data()), "clSetKernelArg",
+        DeviceFault::Memory);
   if (recording_ != nullptr) {
     recording_->push_back(std::move(launch));
   } else {
@@ -105,9 +107,11 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
 void ClDevice::enqueue(const Launch& launch) {
   const bool is_first = first_() == nullptr;
   if (is_first) start_ = Clock::now();
-  check(queue_.enqueueNDRangeKernel(launch.kernel, cl::NullRange, launch.global, launch.local,
-                                    nullptr, &last_),
-        "clEnqueueNDRangeKernel");
+  const cl_int result = queue_.enqueueNDRangeKernel(launch.kernel, cl::NullRange, launch.global,
+                                                    launch.local, nullptr, &last_);
+  // Too few registers for this kernel, or the end of the context: the queue knows.
+  const bool alive = result != CL_OUT_OF_RESOURCES || queue_.finish() == CL_SUCCESS;
+  check(result, "clEnqueueNDRangeKernel", alive ? DeviceFault::Call : DeviceFault::Lost);
   if (is_first) first_ = last_;
 }
 
@@ -118,6 +122,9 @@ Timing ClDevice::finish() {
   const cl::Event first = std::exchange(first_, {});
   const cl::Event last = std::exchange(last_, {});
   check(result, "clFinish");
+  // Not every driver tells of a kernel that it had to end when the queue is waited for.
+  const auto status = last.getInfo<CL_EVENT_COMMAND_EXECUTION_STATUS>();
+  if (status < 0) check(status, "the last kernel");
   cl_ulong begin = 0;
   cl_ulong end = 0;
   check(first.getProfilingInfo(CL_PROFILING_COMMAND_START, &begin), "clGetEventProfilingInfo");
@@ -167,9 +174,9 @@ std::unique_ptr<Device> open(std::size_t index, const DeviceOptions& options) {
   info.features &= options.feature_mask;
   cl_int result = CL_SUCCESS;
   cl::Context context(devices[index], nullptr, nullptr, nullptr, &result);
-  check(result, "clCreateContext");
+  check(result, "clCreateContext", DeviceFault::Memory);
   cl::CommandQueue queue(context, devices[index], CL_QUEUE_PROFILING_ENABLE, &result);
-  check(result, "clCreateCommandQueue");
+  check(result, "clCreateCommandQueue", DeviceFault::Memory);
   return std::make_unique<ClDevice>(std::move(info), traits_of(devices[index]), std::move(context),
                                     std::move(queue));
 }

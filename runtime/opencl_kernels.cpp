@@ -50,13 +50,14 @@ cl::Program compile(const cl::Context& context, const Traits& traits, const Kern
                     std::size_t group) {
   cl_int result = CL_SUCCESS;
   cl::Program program(context, std::string(variant.text()), false, &result);
-  check(result, "clCreateProgramWithSource");
+  check(result, "clCreateProgramWithSource", DeviceFault::Memory);
   result = program.build(traits.device, options(traits, variant, group).c_str());
   if (result != CL_SUCCESS) {
     std::string log;
     program.getBuildInfo(traits.device, CL_PROGRAM_BUILD_LOG, &log);
     throw DeviceError("clBuildProgram of " + std::string(variant.name) + ": " + error_name(result) +
-                      ": " + first_line(log));
+                          ": " + first_line(log),
+                      DeviceFault::Compile);
   }
   return program;
 }
@@ -64,7 +65,7 @@ cl::Program compile(const cl::Context& context, const Traits& traits, const Kern
 cl::Kernel make_kernel(const cl::Program& program, const KernelVariant& variant) {
   cl_int result = CL_SUCCESS;
   cl::Kernel kernel(program, std::string(variant.entry).c_str(), &result);
-  check(result, "clCreateKernel");
+  check(result, "clCreateKernel", DeviceFault::Compile);
   return kernel;
 }
 

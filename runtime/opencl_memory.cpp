@@ -55,7 +55,8 @@ cl::Buffer MemoryPool::take(std::size_t bytes) {
   }
   if (bytes > largest_) {
     throw DeviceError("a buffer of " + std::to_string(bytes) + " bytes: the device's largest is " +
-                      std::to_string(largest_) + " (CL_DEVICE_MAX_MEM_ALLOC_SIZE)");
+                          std::to_string(largest_) + " (CL_DEVICE_MAX_MEM_ALLOC_SIZE)",
+                      DeviceFault::Memory);
   }
   cl_int result = CL_SUCCESS;
   cl::Buffer memory(context_, flags_, size, nullptr, &result);
@@ -64,7 +65,8 @@ cl::Buffer MemoryPool::take(std::size_t bytes) {
     kept_bytes_ = 0;
     memory = cl::Buffer(context_, flags_, size, nullptr, &result);
   }
-  check(result, ("clCreateBuffer of " + std::to_string(size) + " bytes").c_str());
+  check(result, ("clCreateBuffer of " + std::to_string(size) + " bytes").c_str(),
+        DeviceFault::Memory);
   return memory;
 }
 
@@ -96,7 +98,7 @@ cl::Buffer ClBuffer::from(std::size_t offset) {
   cl_int result = CL_SUCCESS;
   cl::Buffer view =
       memory_.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &result);
-  check(result, "clCreateSubBuffer");
+  check(result, "clCreateSubBuffer", DeviceFault::Memory);
   return views_.emplace(offset, std::move(view)).first->second;
 }
 

@@ -1,7 +1,5 @@
 #include "runtime/vulkan_api.h"
 
-#include "core/error.h"
-
 namespace rotor {
 
 std::string vulkan_result_name(VkResult result) {
@@ -44,9 +42,25 @@ std::string vulkan_result_name(VkResult result) {
   }
 }
 
+DeviceFault vulkan_fault(VkResult result) {
+  switch (result) {
+    case VK_ERROR_DEVICE_LOST:
+      return DeviceFault::Lost;
+    case VK_ERROR_OUT_OF_HOST_MEMORY:
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+    case VK_ERROR_OUT_OF_POOL_MEMORY:
+    case VK_ERROR_FRAGMENTED_POOL:
+    case VK_ERROR_TOO_MANY_OBJECTS:
+      return DeviceFault::Memory;
+    default:
+      return DeviceFault::Call;
+  }
+}
+
 void vulkan_check(VkResult result, const char* call) {
   if (result < 0 || result == VK_TIMEOUT || result == VK_NOT_READY) {
-    throw DeviceError(std::string(call) + " failed: " + vulkan_result_name(result));
+    throw DeviceError(std::string(call) + " failed: " + vulkan_result_name(result),
+                      vulkan_fault(result));
   }
 }
 

@@ -43,6 +43,20 @@ void Hazards::add(std::span<const MemoryAccess> accesses) {
   pending_.insert(pending_.end(), accesses.begin(), accesses.end());
 }
 
+void DispatchQueue::forget(VkPipeline pipeline) {
+  std::erase_if(list_, [&](const VulkanDispatch& d) { return d.pipeline == pipeline; });
+}
+
+void DispatchQueue::forget(const VulkanPiece& piece) {
+  const auto is_inside = [&](const VkDescriptorBufferInfo& bound) {
+    return bound.buffer == piece.buffer && bound.offset >= piece.offset &&
+           bound.offset < piece.offset + piece.bytes;
+  };
+  std::erase_if(list_, [&](const VulkanDispatch& d) {
+    return std::any_of(d.buffers.begin(), d.buffers.begin() + d.buffer_count, is_inside);
+  });
+}
+
 VulkanRecording::VulkanRecording(VkDevice device, const VulkanTraits& traits,
                                  const VulkanPipelines& pipelines)
     : device_(device), traits_(traits), pipelines_(pipelines) {

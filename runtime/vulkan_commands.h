@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/vulkan_instance.h"
+#include "runtime/vulkan_memory.h"
 #include "runtime/vulkan_pipelines.h"
 
 namespace rotor {
@@ -42,6 +43,27 @@ struct VulkanDispatch {
   std::array<std::byte, kVulkanParamBytes> params{};
   std::array<std::uint32_t, 3> groups{};
   double cost = 0;  // launch_cost
+};
+
+// What was dispatched and not submitted. Buffers and kernels that go take what names them out: after
+// an error, dispatches may be left over that nobody will ever wait for.
+class DispatchQueue {
+ public:
+  bool empty() const { return list_.empty(); }
+  std::span<const VulkanDispatch> list() const { return list_; }
+  void push(const VulkanDispatch& dispatch) { list_.push_back(dispatch); }
+  void clear() { list_.clear(); }
+  void forget(VkPipeline pipeline);
+  void forget(const VulkanPiece& piece);
+
+ private:
+  std::vector<VulkanDispatch> list_;
+};
+
+// What was submitted, recorded or given up is queued no longer, whatever was thrown on the way.
+struct ClearedAtEnd {
+  DispatchQueue& queue;
+  ~ClearedAtEnd() { queue.clear(); }
 };
 
 // Recorded command buffers, to be submitted one after the other, as often as wanted.

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "core/error.h"
 #include "runtime/vulkan_commands.h"
 #include "runtime/vulkan_memory.h"
+#include "runtime/vulkan_timeline.h"
 #include "runtime/vulkan_traits.h"
 
 namespace rotor {
@@ -26,10 +26,6 @@ constexpr double kFirstRate = 5e10;
 constexpr double kFirstRateSoftware = 5e8;
 // Shorter runs say nothing about the rate.
 constexpr double kShortestMeasuredRun = 1e-3;
-// How long finish() looks before it sleeps. It never gives up: a driver that notices a hang reports
-// the device lost, and work in flight must not outlive its kernels and buffers.
-constexpr auto kLookout = std::chrono::microseconds(500);
-
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -38,28 +34,38 @@ double seconds_since(Clock::time_point start) {
 
 class VulkanBuffer final : public Buffer {
  public:
-  VulkanBuffer(VulkanMemory& memory, std::size_t bytes)
+  VulkanBuffer(VulkanMemory& memory, DispatchQueue& queue, std::size_t bytes)
       : Buffer(bytes),
         memory_(memory),
+        queue_(queue),
         piece_(
             memory.allocate(bytes, bytes <= kSmallBuffer ? Residence::Small : Residence::Device)) {}
-  ~VulkanBuffer() override { memory_.release(piece_); }
+  ~VulkanBuffer() override {
+    queue_.forget(piece_);
+    memory_.release(piece_);
+  }
   const VulkanPiece& piece() const { return piece_; }
 
  private:
   VulkanMemory& memory_;
+  DispatchQueue& queue_;
   VulkanPiece piece_;
 };
 
 class VulkanKernel final : public Kernel {
  public:
-  VulkanKernel(const KernelVariant& variant, VkDevice device, VkPipeline pipeline)
-      : Kernel(variant), device_(device), pipeline_(pipeline) {}
-  ~VulkanKernel() override { vkDestroyPipeline(device_, pipeline_, nullptr); }
+  VulkanKernel(const KernelVariant& variant, VkDevice device, DispatchQueue& queue,
+               VkPipeline pipeline)
+      : Kernel(variant), device_(device), queue_(queue), pipeline_(pipeline) {}
+  ~VulkanKernel() override {
+    queue_.forget(pipeline_);
+    vkDestroyPipeline(device_, pipeline_, nullptr);
+  }
   VkPipeline pipeline() const { return pipeline_; }
 
  private:
   VkDevice device_;
+  DispatchQueue& queue_;
   VkPipeline pipeline_;
 };
 
@@ -87,64 +93,6 @@ class DeviceHandle {
   VkDevice device_;
 };
 
-class Timeline {
- public:
-  explicit Timeline(VkDevice device) : device_(device) {
-    const VkSemaphoreTypeCreateInfo type{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-                                         .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
-    const VkSemaphoreCreateInfo info{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
-                                     .pNext = &type};
-    vulkan_check(vkCreateSemaphore(device_, &info, nullptr, &semaphore_), "vkCreateSemaphore");
-  }
-  ~Timeline() { vkDestroySemaphore(device_, semaphore_, nullptr); }
-  Timeline(const Timeline&) = delete;
-  Timeline& operator=(const Timeline&) = delete;
-
-  void submit(VkQueue queue, VkCommandBuffer buffer);
-  // Waits for everything submitted, one submission after the other.
-  void wait();
-
- private:
-  VkDevice device_;
-  VkSemaphore semaphore_ = VK_NULL_HANDLE;
-  std::uint64_t submitted_ = 0;
-  std::uint64_t done_ = 0;
-};
-
-void Timeline::submit(VkQueue queue, VkCommandBuffer buffer) {
-  const std::uint64_t value = submitted_ + 1;
-  const VkTimelineSemaphoreSubmitInfo values{
-      .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
-      .signalSemaphoreValueCount = 1,
-      .pSignalSemaphoreValues = &value};
-  const VkSubmitInfo info{.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                          .pNext = &values,
-                          .commandBufferCount = 1,
-                          .pCommandBuffers = &buffer,
-                          .signalSemaphoreCount = 1,
-                          .pSignalSemaphores = &semaphore_};
-  vulkan_check(vkQueueSubmit(queue, 1, &info, VK_NULL_HANDLE), "vkQueueSubmit");
-  submitted_ = value;
-}
-
-void Timeline::wait() {
-  const auto sleep_at = Clock::now() + kLookout;
-  while (done_ < submitted_ && Clock::now() < sleep_at) {
-    vulkan_check(vkGetSemaphoreCounterValue(device_, semaphore_, &done_),
-                 "vkGetSemaphoreCounterValue");
-    std::this_thread::yield();
-  }
-  while (done_ < submitted_) {
-    const std::uint64_t next = done_ + 1;
-    const VkSemaphoreWaitInfo info{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
-                                   .semaphoreCount = 1,
-                                   .pSemaphores = &semaphore_,
-                                   .pValues = &next};
-    vulkan_check(vkWaitSemaphores(device_, &info, UINT64_MAX), "vkWaitSemaphores");
-    done_ = next;
-  }
-}
-
 class VulkanDevice final : public Device {
  public:
   explicit VulkanDevice(VulkanTraits traits);
@@ -152,7 +100,7 @@ class VulkanDevice final : public Device {
 
   const DeviceInfo& info() const override { return traits_.info; }
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
-    return std::make_unique<VulkanBuffer>(memory_, bytes);
+    return std::make_unique<VulkanBuffer>(memory_, queued_, bytes);
   }
   void write(View to, std::span<const std::byte> data) override;
   void read(View from, std::span<std::byte> data) override;
@@ -177,7 +125,7 @@ class VulkanDevice final : public Device {
   VulkanPipelines pipelines_;
   Timeline timeline_;
   VulkanRecording scratch_;  // what finish() submits
-  std::vector<VulkanDispatch> queued_;
+  DispatchQueue queued_;
   std::optional<VulkanPiece> staging_;
   double rate_;  // multiply-adds per second
   std::size_t complaints_seen_ = 0;
@@ -281,8 +229,8 @@ std::unique_ptr<Kernel> VulkanDevice::prepare(const KernelVariant& variant) {
                            name + " needs work-groups of " + std::to_string(shape.invocations) +
                                "; the device allows " + std::to_string(limits_.max_invocations));
   }
-  return std::make_unique<VulkanKernel>(variant, device_.get(),
-                                        pipelines_.create(variant.spirv(), shape));
+  return std::make_unique<VulkanKernel>(variant, device_.get(), queued_,
+                                        pipelines_.create(variant, shape));
 }
 
 void VulkanDevice::dispatch(const Kernel& kernel, std::span<const View> views,
@@ -320,23 +268,23 @@ void VulkanDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   std::copy(params.begin(), params.end(), d.params.begin());
   d.groups = launch_groups(variant, params, limits_);
   d.cost = launch_cost(variant, params);
-  queued_.push_back(d);
+  queued_.push(d);
 }
 
 Timing VulkanDevice::finish() {
   if (queued_.empty()) return {};
-  scratch_.record(queued_, cost_limit());
-  queued_.clear();
+  const ClearedAtEnd cleared{queued_};
+  scratch_.record(queued_.list(), cost_limit());
   return run(scratch_);
 }
 
 std::unique_ptr<Sequence> VulkanDevice::record(const std::function<void()>& body) {
   finish();
+  const ClearedAtEnd cleared{queued_};
   body();
   auto sequence = std::make_unique<VulkanSequence>(device_.get(), traits_, pipelines_);
   sequence->empty = queued_.empty();
-  sequence->recording.record(queued_, cost_limit());
-  queued_.clear();
+  sequence->recording.record(queued_.list(), cost_limit());
   return sequence;
 }
 

@@ -69,6 +69,17 @@ VulkanPiece VulkanMemory::allocate(VkDeviceSize bytes, Residence residence) {
   return *take(add_block(size, residence), size);
 }
 
+bool VulkanMemory::free_idle_blocks() {
+  bool freed = false;
+  for (Block& block : blocks_) {
+    const bool idle = block.free.size() == 1 && block.free.begin()->second == block.bytes;
+    if (!idle) continue;
+    destroy(block);
+    freed = true;
+  }
+  return freed;
+}
+
 std::optional<VulkanPiece> VulkanMemory::take(std::size_t index, VkDeviceSize bytes) {
   Block& block = blocks_[index];
   for (auto it = block.free.begin(); it != block.free.end(); ++it) {
@@ -86,7 +97,8 @@ std::optional<VulkanPiece> VulkanMemory::take(std::size_t index, VkDeviceSize by
   return std::nullopt;
 }
 
-// Tries every memory type that fits with a generous block, then with one of just the size asked for.
+// A generous block where there is room, else one of just the size asked for, else one in place of
+// blocks that nobody uses.
 std::size_t VulkanMemory::add_block(VkDeviceSize bytes, Residence residence) {
   VkDeviceSize generous = residence == Residence::Device ? kFirstBlock : kSmallBlock;
   for (const Block& block : blocks_) {  // a device that already holds much will hold more
@@ -94,28 +106,35 @@ std::size_t VulkanMemory::add_block(VkDeviceSize bytes, Residence residence) {
       generous = std::clamp(2 * block.bytes, generous, kLargestBlock);
     }
   }
-  VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
-  for (const VkDeviceSize size : {std::max(generous, bytes), bytes}) {
-    for (const std::uint32_t type : types_for(residence)) {
-      Block block;
-      block.residence = residence;
-      result = try_block(size, type, block);
-      if (result != VK_SUCCESS) {
-        destroy(block);
-        continue;
-      }
-      const auto gone = std::find_if(blocks_.begin(), blocks_.end(),
-                                     [](const Block& b) { return b.memory == VK_NULL_HANDLE; });
-      if (gone == blocks_.end()) {
-        blocks_.push_back(std::move(block));
-        return blocks_.size() - 1;
-      }
-      *gone = std::move(block);
-      return static_cast<std::size_t>(gone - blocks_.begin());
-    }
+  Block block;
+  VkResult result = try_types(std::max(generous, bytes), residence, block);
+  if (result != VK_SUCCESS) result = try_types(bytes, residence, block);
+  if (result != VK_SUCCESS && free_idle_blocks()) result = try_types(bytes, residence, block);
+  if (result != VK_SUCCESS) {
+    throw DeviceError("out of memory: vkAllocateMemory of " + std::to_string(bytes) + " bytes on " +
+                          traits_.info.name + " failed: " + vulkan_result_name(result),
+                      result == VK_ERROR_DEVICE_LOST ? DeviceFault::Lost : DeviceFault::Memory);
   }
-  throw DeviceError("out of memory: vkAllocateMemory of " + std::to_string(bytes) + " bytes on " +
-                    traits_.info.name + " failed: " + vulkan_result_name(result));
+  const auto gone = std::find_if(blocks_.begin(), blocks_.end(),
+                                 [](const Block& b) { return b.memory == VK_NULL_HANDLE; });
+  if (gone == blocks_.end()) {
+    blocks_.push_back(std::move(block));
+    return blocks_.size() - 1;
+  }
+  *gone = std::move(block);
+  return static_cast<std::size_t>(gone - blocks_.begin());
+}
+
+// The memory types that fit, best first.
+VkResult VulkanMemory::try_types(VkDeviceSize bytes, Residence residence, Block& block) {
+  VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  for (const std::uint32_t type : types_for(residence)) {
+    block.residence = residence;
+    result = try_block(bytes, type, block);
+    if (result == VK_SUCCESS) return result;
+    destroy(block);
+  }
+  return result;
 }
 
 VkResult VulkanMemory::try_block(VkDeviceSize bytes, std::uint32_t type, Block& block) {

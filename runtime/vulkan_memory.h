@@ -54,6 +54,8 @@ class VulkanMemory {
   std::vector<std::uint32_t> types_for(Residence residence) const;
   std::optional<VulkanPiece> take(std::size_t index, VkDeviceSize bytes);
   std::size_t add_block(VkDeviceSize bytes, Residence residence);
+  VkResult try_types(VkDeviceSize bytes, Residence residence, Block& block);
+  bool free_idle_blocks();  // false if there is none
   VkResult try_block(VkDeviceSize bytes, std::uint32_t type, Block& block);
   void destroy(Block& block);
 

@@ -3,6 +3,18 @@
 #include "runtime/vulkan_cache_file.h"
 
 namespace rotor {
+namespace {
+
+// Drivers report what their compilers cannot do in many words, want of memory among them.
+void check_compiled(VkResult result, const char* call, const KernelVariant& variant) {
+  if (result == VK_SUCCESS) return;
+  const bool lost = vulkan_fault(result) == DeviceFault::Lost;
+  throw DeviceError(std::string(call) + " of " + std::string(variant.name) +
+                        " failed: " + vulkan_result_name(result),
+                    lost ? DeviceFault::Lost : DeviceFault::Compile);
+}
+
+}  // namespace
 
 VulkanPipelines::VulkanPipelines(VkDevice device, const VulkanTraits& traits)
     : device_(device), cache_path_(pipeline_cache_path(traits.properties)) {
@@ -43,12 +55,14 @@ VulkanPipelines::~VulkanPipelines() {
   vkDestroyDescriptorSetLayout(device_, set_layout_, nullptr);
 }
 
-VkPipeline VulkanPipelines::create(std::span<const std::uint32_t> spirv, const LaunchShape& shape) {
+VkPipeline VulkanPipelines::create(const KernelVariant& variant, const LaunchShape& shape) {
+  const std::span<const std::uint32_t> spirv = variant.spirv();
   const VkShaderModuleCreateInfo code{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                       .codeSize = spirv.size_bytes(),
                                       .pCode = spirv.data()};
   VkShaderModule module = VK_NULL_HANDLE;
-  vulkan_check(vkCreateShaderModule(device_, &code, nullptr, &module), "vkCreateShaderModule");
+  check_compiled(vkCreateShaderModule(device_, &code, nullptr, &module), "vkCreateShaderModule",
+                 variant);
   static_assert(sizeof(LaunchShape) == 4 * sizeof(std::uint32_t));
   VkSpecializationMapEntry entries[4];
   for (std::uint32_t i = 0; i < 4; ++i) {
@@ -69,7 +83,7 @@ VkPipeline VulkanPipelines::create(std::span<const std::uint32_t> spirv, const L
   VkPipeline pipeline = VK_NULL_HANDLE;
   const VkResult result = vkCreateComputePipelines(device_, cache_, 1, &info, nullptr, &pipeline);
   vkDestroyShaderModule(device_, module, nullptr);
-  vulkan_check(result, "vkCreateComputePipelines");
+  check_compiled(result, "vkCreateComputePipelines", variant);
   return pipeline;
 }
 

@@ -19,8 +19,9 @@ class VulkanPipelines {
   VulkanPipelines(const VulkanPipelines&) = delete;
   VulkanPipelines& operator=(const VulkanPipelines&) = delete;
 
-  // Compiles a module with the constants of `shape`. The caller destroys the pipeline.
-  VkPipeline create(std::span<const std::uint32_t> spirv, const LaunchShape& shape);
+  // Compiles the module of a variant with the constants of `shape`. The caller destroys the pipeline.
+  // Throws DeviceError naming the variant, with fault Compile unless the device is lost.
+  VkPipeline create(const KernelVariant& variant, const LaunchShape& shape);
 
   VkDescriptorSetLayout set_layout() const { return set_layout_; }
   VkPipelineLayout layout() const { return layout_; }

@@ -28,7 +28,7 @@ stage_unit() {
 # Every Vulkan row on every software driver.
 stage_vulkan() {
   cmake --preset ci >/dev/null
-  cmake --build build/ci --target runtime_tests verify_tests
+  cmake --build build/ci --target runtime_tests verify_tests rotor-bench
   scripts/test_vulkan.sh build/ci
 }
 

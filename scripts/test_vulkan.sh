@@ -34,7 +34,7 @@ if [ ! -e "$chromium/libvk_swiftshader.so" ]; then
 fi
 run SwiftShader "$chromium/vk_swiftshader_icd.json"
 
-echo "vulkan rows on a driver that computes nothing: all must fail"
+echo "vulkan rows on a driver that computes nothing: all must fail, and nothing may have a time"
 cat >"$drivers/null.json" <<JSON
 {"file_format_version": "1.0.0", "ICD": {"library_path": "$chromium/libVkICD_mock_icd.so", "api_version": "1.3.0"}}
 JSON
@@ -44,4 +44,18 @@ if VK_DRIVER_FILES=$drivers/null.json ROTOR_VK_VALIDATION=0 XDG_CACHE_HOME=$driv
   echo "test_vulkan: a row passed on a driver that computes nothing" >&2
   exit 1
 fi
+code=0
+VK_DRIVER_FILES=$drivers/null.json ROTOR_VK_VALIDATION=0 XDG_CACHE_HOME=$drivers/cache \
+  "$build/rotor-bench" --suite all --device vulkan --budget 1m --out "$drivers/null-report.json" \
+  >"$drivers/log" 2>&1 || code=$?
+[ "$code" = 2 ] || { cat "$drivers/log"; echo "test_vulkan: exit code $code, not 2" >&2; exit 1; }
+python3 - "$drivers/null-report.json" <<'PYTHON'
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = report["battery"] + report["results"] + report["kv_equivalence"] + report["quality"]
+assert len(rows) > 50, len(rows)
+assert {row["status"] for row in rows} == {"fail_verify", "unsupported"}, {row["status"] for row in rows}
+assert all(row["perf"] is None for row in report["results"]), "a case has a time"
+assert not report["kv_timing"] and not report["roofline"], "the device has times"
+PYTHON
 echo "vulkan: all drivers done"

@@ -261,6 +261,11 @@ const KvRunner::Control& KvRunner::control(Packing format) {
 // difference must be of the control's size.
 void KvRunner::judge_logits(const LogitComparison& found, const Control& noise,
                             KvResult& result) const {
+  if (!std::isfinite(noise.median)) {
+    fail(result, "logits_not_finite",
+         "passes without a cache give logits that are all equal or NaN");
+    return;
+  }
   const double limit = 5 * noise.median + 1e-6;
   result.tolerance = {{"logit_median_rel", limit}, {"token_margin", 2 * noise.largest}};
   if (!(median(found.differences) <= limit)) {
