@@ -7,18 +7,29 @@ layout(binding = 1, std430) readonly restrict buffer Delta { float delta[]; };  
 layout(binding = 2, std430) readonly restrict buffer Gain { float gain[]; };       // [k]
 layout(binding = 3, std430) writeonly restrict buffer Result { float result[]; };  // [m, k]
 
-void prepare(uint t, uint j) { x[t * p.k + j] += delta[t * p.k + j]; }
+// x += delta, kept for the layers to come.
+float take(uint t, uint j) {
+  precise float sum = x[t * p.k + j] + delta[t * p.k + j];
+  x[t * p.k + j] = sum;
+  return sum;
+}
 float value(uint t, uint j) { return x[t * p.k + j]; }
 
 #include "shaders/norm.glsl"
 
+void store(uint t, uint j, vec4 y) {
+  [[unroll]] for (uint i = 0; i < 4; ++i) {
+    if (j + i < p.k) result[t * p.k + j + i] = y[i];
+  }
+}
+
 void main() {
   const uint t = gl_WorkGroupID.y;
   const float inverse = inverse_rms(t);
-  for (uint j = 4 * gl_LocalInvocationID.x; j < p.k; j += 4 * kInvocations) {
-    for (uint i = j; i < min(j + 4, p.k); ++i) {
-      precise float y = value(t, i) * inverse * gain[i];
-      result[t * p.k + i] = y;
-    }
+  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
+    store(t, first_of(c), normed(held[c], first_of(c), inverse));
+  }
+  for (uint j = first_of(kHeld); j < p.k; j += kStep) {
+    store(t, j, normed(four(t, j), j, inverse));
   }
 }

@@ -8,7 +8,12 @@ layout(binding = 2, std430) readonly restrict buffer Gain { float gain[]; };    
 layout(binding = 3, std430) writeonly restrict buffer Codes { uint codes[]; };          // [m, stride / 4]
 layout(binding = 4, std430) writeonly restrict buffer Tokens { TokenScale tokens[]; };  // [m]
 
-void prepare(uint t, uint j) { x[t * p.k + j] += delta[t * p.k + j]; }
+// x += delta, kept for the layers to come.
+float take(uint t, uint j) {
+  precise float sum = x[t * p.k + j] + delta[t * p.k + j];
+  x[t * p.k + j] = sum;
+  return sum;
+}
 float value(uint t, uint j) { return x[t * p.k + j]; }
 
 #include "shaders/norm_quant.glsl"

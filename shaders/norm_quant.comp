@@ -7,7 +7,7 @@ layout(binding = 1, std430) readonly restrict buffer Gain { float gain[]; };    
 layout(binding = 2, std430) writeonly restrict buffer Codes { uint codes[]; };          // [m, stride / 4]
 layout(binding = 3, std430) writeonly restrict buffer Tokens { TokenScale tokens[]; };  // [m]
 
-void prepare(uint t, uint j) {}
 float value(uint t, uint j) { return x[t * p.k + j]; }
+float take(uint t, uint j) { return value(t, j); }
 
 #include "shaders/norm_quant.glsl"

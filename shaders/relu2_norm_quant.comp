@@ -7,7 +7,6 @@ layout(binding = 1, std430) readonly restrict buffer Gain { float gain[]; };    
 layout(binding = 2, std430) writeonly restrict buffer Codes { uint codes[]; };          // [m, stride / 4]
 layout(binding = 3, std430) writeonly restrict buffer Tokens { TokenScale tokens[]; };  // [m]
 
-void prepare(uint t, uint j) {}
 
 // max(gate, 0)^2 * up; a NaN gate stays NaN.
 float value(uint t, uint j) {
@@ -16,5 +15,7 @@ float value(uint t, uint j) {
   precise float v = g * g * gate_up[t * 2 * p.k + p.k + j];
   return v;
 }
+
+float take(uint t, uint j) { return value(t, j); }
 
 #include "shaders/norm_quant.glsl"
