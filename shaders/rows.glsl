@@ -33,3 +33,40 @@ float half_of(uint word, uint index) {
   (float(byte_of(words[(row) * row_words(k) + (j) / 4], (j) % 4)) *                \
    uintBitsToFloat(words[(row) * row_words(k) + row_words(k) - 1]))
 #endif
+
+// Elements j to j + 7 of a row whose length k is a multiple of 8, as is j. `wide` names the same array
+// as `words`, in units of four words: a load of 16 bytes is what memory likes best.
+struct Eight {
+  vec4 low;
+  vec4 high;
+};
+#if defined(ROTOR_F32)
+#define EIGHT(words, wide, row, k, j)                        \
+  Eight(uintBitsToFloat(wide[((row) * (k) + (j)) / 4]),      \
+        uintBitsToFloat(wide[((row) * (k) + (j)) / 4 + 1]))
+#elif defined(ROTOR_F16)
+#define EIGHT(words, wide, row, k, j) eight_halves(wide[((row) * (k) + (j)) / 8])
+Eight eight_halves(uvec4 w) {
+  return Eight(vec4(unpackHalf2x16(w.x), unpackHalf2x16(w.y)),
+               vec4(unpackHalf2x16(w.z), unpackHalf2x16(w.w)));
+}
+#elif defined(ROTOR_BF16)
+#define EIGHT(words, wide, row, k, j) eight_halves(wide[((row) * (k) + (j)) / 8])
+Eight eight_halves(uvec4 w) {
+  const uvec4 even = w << 16;
+  const uvec4 odd = w & 0xFFFF0000u;
+  return Eight(uintBitsToFloat(uvec4(even.x, odd.x, even.y, odd.y)),
+               uintBitsToFloat(uvec4(even.z, odd.z, even.w, odd.w)));
+}
+#else
+#define EIGHT(words, wide, row, k, j)                                     \
+  eight_codes(words[(row) * row_words(k) + (j) / 4],                      \
+              words[(row) * row_words(k) + (j) / 4 + 1],                  \
+              uintBitsToFloat(words[(row) * row_words(k) + row_words(k) - 1]))
+vec4 four_codes(uint w) {
+  return vec4(float(byte_of(w, 0)), float(byte_of(w, 1)), float(byte_of(w, 2)), float(byte_of(w, 3)));
+}
+Eight eight_codes(uint low, uint high, float scale) {
+  return Eight(four_codes(low) * scale, four_codes(high) * scale);
+}
+#endif
