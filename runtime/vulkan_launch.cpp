@@ -20,6 +20,9 @@ std::uint32_t tiles(std::uint32_t count, std::uint32_t tile) {
 // Tiled kernels give each invocation 4 x 4 outputs (shaders/matmul_tiled.glsl).
 constexpr std::uint32_t kOutputsPerInvocation = 16;
 
+// shaders/attention_tiled.glsl shares the result of a query among so many.
+constexpr std::uint32_t kInvocationsPerQuery = 8;
+
 bool is_matmul(Op op) {
   return op == Op::Matmul || op == Op::MatmulHalf;
 }
@@ -35,12 +38,17 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
     shape.invocations = shape.rows * shape.tokens / kOutputsPerInvocation;
     return shape;
   }
+  if (variant.op == Op::Attention && variant.batch == Batch::Many) {
+    shape.invocations = kInvocationsPerQuery * shape.tokens;
+    return shape;
+  }
   if (variant.needs & feature::Subgroups) {
     shape.invocations = 4 * limits.subgroup_size;
   } else if (limits.software) {
     shape.invocations = 32;
   } else if (!is_matmul(variant.op) && variant.op != Op::Head) {
-    shape.invocations = 256;  // one work-group has a whole row to itself
+    shape.invocations =
+        variant.op == Op::Rope ? 128 : 512;  // a work-group has a whole row to itself
   }
   shape.invocations = std::min(shape.invocations, limits.max_invocations);
   return shape;
@@ -75,7 +83,7 @@ std::array<std::uint32_t, 3> launch_groups(const KernelVariant& variant,
     case Op::Attention: {
       const auto p = read<AttentionParams>(params);
       x = p.heads;
-      y = p.m;
+      y = tiles(p.m, variant.tile.tokens);
       break;
     }
     default:
