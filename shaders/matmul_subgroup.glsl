@@ -19,13 +19,21 @@ void main() {
       if (t >= p.m) break;
       int acc[kRowsAtOnce];
       [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) acc[r] = 0;
-      for (uint b = lane; b < blocks; b += lanes) {
-        const uint at = t * (p.stride / 16) + 4 * b;
-        const uvec4 q[4] = {codes[at], codes[at + 1], codes[at + 2], codes[at + 3]};
+      for (uint b = lane; b < blocks; b += 2 * lanes) {
+        // Two blocks at a time, all loads before the first use; behind the last block stand zeros.
+        const uint next = b + lanes;
+        uvec4 words[2][kRowsAtOnce];
         [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) {
-          const uvec4 words = weights[(row + r) * blocks + b];
-          acc[r] += dot16(words.x, q[0]) + dot16(words.y, q[1]) + dot16(words.z, q[2]) +
-                    dot16(words.w, q[3]);
+          words[0][r] = weights[(row + r) * blocks + b];
+          words[1][r] = next < blocks ? weights[(row + r) * blocks + next] : uvec4(0);
+        }
+        [[unroll]] for (uint i = 0; i < 2; ++i) {
+          const uint at = t * (p.stride / 16) + 4 * (i == 0 || next >= blocks ? b : next);
+          const uvec4 q[4] = {codes[at], codes[at + 1], codes[at + 2], codes[at + 3]};
+          [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) {
+            const uvec4 w = words[i][r];
+            acc[r] += dot16(w.x, q[0]) + dot16(w.y, q[1]) + dot16(w.z, q[2]) + dot16(w.w, q[3]);
+          }
         }
       }
       [[unroll]] for (uint r = 0; r < kRowsAtOnce; ++r) {
