@@ -34,7 +34,7 @@ class Probe {
 };
 
 struct TransformerOptions {
-  std::uint32_t chunk = 128;  // tokens a prompt is processed in at a time
+  std::uint32_t chunk = 0;  // tokens a prompt is processed in at a time; 0: what suits the device
   HeadFormat head = HeadFormat::Stored;
   // Told the share that is loaded, 0 to 1, from any thread.
   std::function<void(double)> progress;

@@ -60,6 +60,12 @@ std::vector<float> rope_angles(const Config& config) {
   return angles;
 }
 
+// A processor is busy with a hundred tokens; a GPU of its own memory needs more of them to have work for
+// all its parts (512 at a time is a third faster than 128 on an H200).
+std::uint32_t usual_chunk(const DeviceInfo& device) {
+  return device.kind == "discrete" ? 512 : 128;
+}
+
 }  // namespace
 
 Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
@@ -67,7 +73,8 @@ Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
     : kernels_(kernels),
       device_(kernels.device()),
       config_(checkpoint.config()),
-      chunk_(std::max(1u, std::min(options.chunk, config_.max_positions))) {
+      chunk_(std::clamp(options.chunk == 0 ? usual_chunk(device_.info()) : options.chunk, 1u,
+                        config_.max_positions)) {
   load_layers(checkpoint, options.progress);
   load_tables(checkpoint, options.head);
   make_activations();
