@@ -43,6 +43,8 @@ constexpr BufferSpec kAttention[] = {{"qkv", Read, F32},
                                      {"out", Write, F32}};
 constexpr BufferSpec kHead[] = {{"x", Read, F32}, {"table", Weights, Packed}, {"out", Write, F32}};
 
+constexpr BufferSpec kTopK[] = {{"logits", Read, F32}, {"best", Write, U32}};
+
 constexpr Contract kContracts[kOpCount] = {
     {"matmul", kMatmul, sizeof(MatmulParams)},
     {"matmul_half", kMatmulHalf, sizeof(MatmulParams)},
@@ -55,6 +57,7 @@ constexpr Contract kContracts[kOpCount] = {
     {"rope", kRope, sizeof(AttentionParams)},
     {"attention", kAttention, sizeof(AttentionParams)},
     {"head", kHead, sizeof(HeadParams)},
+    {"top_k", kTopK, sizeof(TopKParams)},
 };
 
 template <typename Params>
@@ -145,6 +148,11 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
       return buffer.name == "x" ? plain(F32, p.m, p.k)
                                 : plain(F32, 1, std::size_t{p.m - 1} * p.out_stride + p.n);
     }
+    case Op::TopK: {
+      const auto p = read<TopKParams>(params);
+      if (buffer.name == "logits") return plain(F32, p.n, 1);
+      return std::size_t{index_space(op, params)} * p.count * sizeof(RankedLogit);
+    }
   }
   return 0;
 }
@@ -170,6 +178,10 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params) {
     }
     case Op::Head:
       return read<HeadParams>(params).n;
+    case Op::TopK: {
+      const auto p = read<TopKParams>(params);
+      return (p.n + p.width - 1) / p.width;
+    }
   }
   return 0;
 }

@@ -21,6 +21,7 @@
 //       angles f32[capacity,head_dim], keys, values
 //   Attention (AttentionParams): qkv, step, keys, values, out f32[m,heads * head_dim]
 //   Head (HeadParams): x f32[m,k], table[n,k], out f32[m,out_stride]
+//   TopK (TopKParams): logits f32[n], best RankedLogit[parts,count]
 //
 // Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
 //   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
@@ -46,12 +47,17 @@
 //   head h reads kv head h / (heads / kv_heads). Rows past the last position are never read into the
 //   result, whatever they hold (they hold NaN in tests). An output depends on its query and cache rows
 //   alone, not on m or the slice. Head: neither does an output depend on other rows or tokens.
+// TopK: part i is the logits [i width, min(n, (i + 1) width)), and gets its `count` largest, best first,
+//   as ids (places in all of the logits) and values, bit for bit. Lower ids first among equals; +0 and -0
+//   are equal, NaN comes before all numbers. A part with fewer ends in kNoLogit. The best of all parts
+//   are among the best of each: the host finds them, and need not be sent the rest.
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -72,8 +78,9 @@ enum class Op : std::uint8_t {
   Rope,
   Attention,
   Head,
+  TopK,
 };
-inline constexpr std::size_t kOpCount = 11;
+inline constexpr std::size_t kOpCount = 12;
 
 // How a kernel may touch a buffer. Weights are inputs that stay the same from call to call.
 enum class Access : std::uint8_t { Read, Write, ReadWrite, Weights };
@@ -102,7 +109,7 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
 
 // Size of an op's sliced index space, in the unit that the contract of its kernels divides among
 // workers: rows of the weight matrix for Matmul*, Head; tokens for norms, Embed and Rope;
-// (token, head) pairs, heads fastest, for Attention.
+// (token, head) pairs, heads fastest, for Attention; parts for TopK.
 std::uint32_t index_space(Op op, std::span<const std::byte> params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
@@ -110,6 +117,9 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params);
 constexpr std::uint32_t activation_stride(std::uint32_t k) {
   return (k + 63) / 64 * 64;
 }
+
+// What TopK writes where a part has no more logits: behind everything else.
+inline constexpr RankedLogit kNoLogit{0xFFFFFFFFu, -std::numeric_limits<float>::infinity()};
 
 template <typename Params>
 std::span<const std::byte> as_bytes(const Params& params) {

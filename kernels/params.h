@@ -52,6 +52,19 @@ struct HeadParams {
   uint out_stride;
 };
 
+// The `count` largest of each part of `width` logits, of `n` in all.
+struct TopKParams {
+  uint n;
+  uint width;
+  uint count;
+};
+
+// A logit that TopK found.
+struct RankedLogit {
+  uint id;
+  float value;
+};
+
 // What the quantiser keeps per token beside its int8 codes.
 struct TokenScale {
   float scale;  // a: value = code * a
@@ -68,6 +81,8 @@ typedef struct NormParams NormParams;
 typedef struct EmbedParams EmbedParams;
 typedef struct AttentionParams AttentionParams;
 typedef struct HeadParams HeadParams;
+typedef struct TopKParams TopKParams;
+typedef struct RankedLogit RankedLogit;
 typedef struct TokenScale TokenScale;
 #endif
 

@@ -18,6 +18,7 @@ std::size_t preferred_group(Op op) {
     case Op::Relu2NormQuant:
     case Op::AddNorm:
     case Op::Embed:
+    case Op::TopK:
       return 256;
     default:
       return 64;

@@ -118,6 +118,10 @@ double launch_cost(const KernelVariant& variant, std::span<const std::byte> para
       const auto p = read<AttentionParams>(params);
       return 2.0 * p.m * p.heads * p.head_dim * p.capacity;
     }
+    case Op::TopK: {
+      const auto p = read<TopKParams>(params);
+      return 4.0 * p.n * p.count;
+    }
     default: {
       const auto p = read<NormParams>(params);
       return 64.0 * p.m * p.k;

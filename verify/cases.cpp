@@ -21,6 +21,8 @@ std::vector<Launch> battery(const KernelVariant& variant, std::uint64_t seed) {
       return embed_battery(variant, seed);
     case Op::Head:
       return head_battery(variant, seed);
+    case Op::TopK:
+      return top_k_battery(variant, seed);
   }
   return {};
 }
@@ -43,6 +45,9 @@ CriterionText criterion_of(Op op) {
               "2 sqrt(k) u S for random signs"};
     case Op::Embed:
       return {BitwiseEqual, "table row, decoded", "a copy or an exact widening has no rounding",
+              ""};
+    case Op::TopK:
+      return {BitwiseEqual, "stable sort of every part", "values are copied, the order is total",
               ""};
     case Op::AddNorm:
       return {BoundedFloat, "f64 norm", "sum of k squares in f32, any order",

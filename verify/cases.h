@@ -55,5 +55,6 @@ std::vector<Launch> rope_battery(const KernelVariant& variant, std::uint64_t see
 std::vector<Launch> attention_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> embed_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> head_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> top_k_battery(const KernelVariant& variant, std::uint64_t seed);
 
 }  // namespace rotor
