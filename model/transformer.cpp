@@ -23,6 +23,7 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
   timing_ = {};
   const bool coarse = exact_ != nullptr && top > 0 && top <= kRescored / 4;
   const HeadPass pass = coarse ? HeadPass::Coarse : HeadPass::Full;
+  const std::uint32_t ranked = exact_ == nullptr && ranked_ && ranked_->serves(top) ? top : 0;
   while (tokens.size() > chunk_) {
     run(tokens.first(chunk_), cache, {0, 0}, nullptr);
     tokens = tokens.subspan(chunk_);
@@ -31,11 +32,12 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
   if (last == 0) {
     write_step(tokens, cache.length());
     cache.append(1);
-    decode(pass, cache);
+    decode({0, 1, pass, ranked}, cache);
   } else {
-    run(tokens, cache, {last, 1, pass}, nullptr);
+    run(tokens, cache, {last, 1, pass, ranked}, nullptr);
   }
   const std::span<float> logits = std::span(logits_).first(config_.vocab);
+  if (ranked != 0 && ranked_->read(ranked, logits)) return logits;
   device_.read(*act_.logits, std::as_writable_bytes(logits));
   if (coarse && !rescore(last, top, logits)) {
     dispatch_logits(head(), {last, 1});
@@ -45,11 +47,12 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
   return logits;
 }
 
-void Transformer::decode(HeadPass pass, KvCache& cache) {
-  Decode& decode = decode_[static_cast<std::size_t>(pass)];
-  if (decode.sequence == nullptr || decode.cache != cache.id()) {
-    decode.sequence = device_.record([&] { dispatch_forward(1, cache, {0, 1, pass}, nullptr); });
+void Transformer::decode(LogitRows rows, KvCache& cache) {
+  Decode& decode = decode_[static_cast<std::size_t>(rows.pass)];
+  if (decode.sequence == nullptr || decode.cache != cache.id() || decode.ranked != rows.ranked) {
+    decode.sequence = device_.record([&] { dispatch_forward(1, cache, rows, nullptr); });
     decode.cache = cache.id();
+    decode.ranked = rows.ranked;
   }
   add(timing_, device_.replay(*decode.sequence));
 }
@@ -238,6 +241,10 @@ void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
   }
   if (rows.count == 0) return;
   dispatch_logits(rows.pass == HeadPass::Coarse ? exact_->coarse : head(), rows);
+  if (rows.ranked != 0) {
+    ranked_->dispatch(View(*act_.logits, 0, std::size_t{config_.vocab} * sizeof(float)),
+                      rows.ranked);
+  }
 }
 
 void Transformer::dispatch_logits(const DeviceTable& table, LogitRows rows) {

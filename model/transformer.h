@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/head_format.h"
 #include "model/kv_cache.h"
+#include "model/ranked_logits.h"
 #include "model/weights.h"
 #include "runtime/choose.h"
 
@@ -52,7 +54,8 @@ class Transformer {
   // logits of the last token, [vocab], valid until the next call. Throws UsageError if a token is
   // not in the vocabulary, there is none, or the cache is full; the cache is unchanged then.
   // top: how many of the largest logits the caller uses; 0: all. With HeadFormat::Exact those are
-  // exact and larger than all others, which may come from the coarse table.
+  // exact and larger than all others, which may come from the coarse table. On a GPU the others may be
+  // -infinity: the largest are found there, and only they come back.
   std::span<const float> forward(std::span<const std::uint32_t> tokens, KvCache& cache,
                                  std::uint32_t top = 0);
 
@@ -75,6 +78,7 @@ class Transformer {
     std::uint32_t first;
     std::uint32_t count;
     HeadPass pass = HeadPass::Full;
+    std::uint32_t ranked = 0;  // so many of the largest logits are to be found on the device
   };
   // Whether a norm first adds the output of the sub-layer before it to the residual stream.
   enum class Residual : std::uint8_t { AsIs, AddDelta };
@@ -115,6 +119,7 @@ class Transformer {
   struct Decode {
     std::unique_ptr<Sequence> sequence;
     std::uint64_t cache = 0;
+    std::uint32_t ranked = 0;
   };
   // HeadFormat::Exact: the coarse table, and rows of the exact one that are computed after it.
   struct ExactHead {
@@ -148,7 +153,7 @@ class Transformer {
   void dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out);
   void dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe);
   void dispatch_logits(const DeviceTable& table, LogitRows rows);
-  void decode(HeadPass pass, KvCache& cache);
+  void decode(LogitRows rows, KvCache& cache);
   bool rescore(std::uint32_t row, std::uint32_t top, std::span<float> logits);
   void probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe);
 
@@ -162,7 +167,8 @@ class Transformer {
   std::unique_ptr<Buffer> final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;
-  std::unique_ptr<ExactHead> exact_;  // none in other formats
+  std::unique_ptr<ExactHead> exact_;    // none in other formats
+  std::optional<RankedLogits> ranked_;  // none where the logits are in the host's memory anyway
   Timing timing_;
   std::vector<float> logits_;        // [rows asked for, vocab]
   std::vector<std::uint32_t> step_;  // position, m, token ids

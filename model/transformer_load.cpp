@@ -186,6 +186,7 @@ void Transformer::make_activations() {
   act_.normed = floats(config_.hidden);
   act_.logits = device_.allocate(std::size_t{config_.vocab} * sizeof(float));
   logits_.resize(config_.vocab);
+  if (device_.info().backend != Backend::Cpu) ranked_.emplace(kernels_, config_.vocab);
   step_.reserve(std::size_t{2} + chunk_);
 }
 
@@ -215,7 +216,7 @@ std::size_t Transformer::table_bytes() const {
 }
 
 std::size_t Transformer::activation_bytes() const {
-  std::size_t sum = angles_->bytes();
+  std::size_t sum = angles_->bytes() + (ranked_ ? ranked_->bytes() : 0);
   for (const auto* buffer : {&act_.step, &act_.x, &act_.delta, &act_.codes, &act_.tokens,
                              &act_.wide, &act_.attended, &act_.normed, &act_.logits}) {
     sum += (*buffer)->bytes();

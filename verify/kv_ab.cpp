@@ -74,12 +74,12 @@ void KvTimingTrial::prepare(std::uint32_t position) {
 
 std::span<const float> KvTimingTrial::with_cache() {
   cache_.truncate(position_);
-  return transformer_.forward(std::span(tokens_).subspan(position_, 1), cache_);
+  return transformer_.forward(std::span(tokens_).subspan(position_, 1), cache_, 1);
 }
 
 std::span<const float> KvTimingTrial::without_cache() {
   scratch_.truncate(0);
-  return transformer_.forward(std::span(tokens_).first(position_ + 1), scratch_);
+  return transformer_.forward(std::span(tokens_).first(position_ + 1), scratch_, 1);
 }
 
 }  // namespace rotor
