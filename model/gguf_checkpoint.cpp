@@ -60,18 +60,20 @@ std::optional<TableFormat> table_format(GgufType type) {
 // rounding to f16 is at most 2^-11 of a value, well below the steps of the block formats.
 class TableSource {
  public:
-  Table get(const GgufTensor& tensor, std::uint32_t rows, std::uint32_t columns) const {
+  // The file is what the tensor lies in.
+  Table get(const std::shared_ptr<const MappedFile>& file, const GgufTensor& tensor,
+            std::uint32_t rows, std::uint32_t columns) const {
     const TableFormat format = *table_format(tensor.type);
-    if (is_float(format)) return {table_packing(format), rows, columns, tensor.bytes};
+    if (is_float(format)) return {table_packing(format), rows, columns, tensor.bytes, file};
     std::call_once(decoded_once_, [&] { decode(format, tensor.bytes, rows, columns); });
     const std::span halves(decoded_.get(), std::size_t{rows} * columns);
-    return {Packing::F16, rows, columns, std::as_bytes(halves)};
+    return {Packing::F16, rows, columns, std::as_bytes(halves), decoded_};
   }
 
  private:
   void decode(TableFormat format, std::span<const std::byte> bytes, std::uint32_t rows,
               std::uint32_t columns) const {
-    decoded_ = std::make_unique_for_overwrite<std::uint16_t[]>(std::size_t{rows} * columns);
+    decoded_ = std::make_shared_for_overwrite<std::uint16_t[]>(std::size_t{rows} * columns);
     const std::size_t stride = table_row_bytes(format, columns);
     in_slices(rows, [&](std::size_t begin, std::size_t end) {
       std::vector<float> row(columns);
@@ -83,14 +85,14 @@ class TableSource {
   }
 
   mutable std::once_flag decoded_once_;
-  mutable std::unique_ptr<std::uint16_t[]> decoded_;  // [rows, columns] f16
+  mutable std::shared_ptr<std::uint16_t[]> decoded_;  // [rows, columns] f16
 };
 
 class GgufCheckpoint : public Checkpoint {
  public:
   explicit GgufCheckpoint(const std::string& path)
-      : file_(path),
-        gguf_(parse_gguf(file_.bytes(), path)),
+      : file_(std::make_shared<const MappedFile>(path)),
+        gguf_(parse_gguf(file_->bytes(), path)),
         config_(read_gguf_config(gguf_, path)) {
     for (const GgufTensor& tensor : gguf_.tensors) tensors_.emplace(tensor.name, &tensor);
     const auto head = tensors_.find(kGgufHead);
@@ -125,7 +127,7 @@ class GgufCheckpoint : public Checkpoint {
     const auto [n, k] = projection_shape(config_, which);
     StoredTernary stored = decode_ternary(*ternary_format(tensor.type), tensor.bytes, n, k,
                                           where(tensor), std::move(memory));
-    file_.forget(tensor.bytes);  // a decoded matrix is rarely read again
+    file_->forget(tensor.bytes);  // a decoded matrix is rarely read again
     const float scale = stored.scale * extra_scale(layer, which);
     check_scale(config_, layer, which, scale, where(tensor));
     return {n, k, std::move(stored.trits), scale};
@@ -136,22 +138,22 @@ class GgufCheckpoint : public Checkpoint {
   }
   std::vector<float> final_norm() const override { return gains(kGgufFinalNorm); }
   Table embedding() const override {
-    return embedding_.get(find(kGgufEmbedding), config_.vocab, config_.hidden);
+    return embedding_.get(file_, find(kGgufEmbedding), config_.vocab, config_.hidden);
   }
   Table head() const override {
     if (config_.tied_head) return embedding();
-    return head_.get(find(kGgufHead), config_.vocab, config_.hidden);
+    return head_.get(file_, find(kGgufHead), config_.vocab, config_.hidden);
   }
 
  private:
   std::string where(const GgufTensor& tensor) const {
-    return file_.path() + ": tensor " + quote(tensor.name);
+    return file_->path() + ": tensor " + quote(tensor.name);
   }
 
   const GgufTensor& find(const std::string& name) const {
     const auto it = tensors_.find(name);
     if (it == tensors_.end()) {
-      throw FormatError(file_.path() + ": tensor " + quote(name) + " is missing");
+      throw FormatError(file_->path() + ": tensor " + quote(name) + " is missing");
     }
     return *it->second;
   }
@@ -239,7 +241,7 @@ class GgufCheckpoint : public Checkpoint {
     if (!ternary_format(tensor.type)) refuse_type(tensor, "I2_S, TQ1_0 or TQ2_0");
   }
 
-  MappedFile file_;
+  std::shared_ptr<const MappedFile> file_;
   GgufFile gguf_;
   Config config_;
   std::map<std::string, const GgufTensor*, std::less<>> tensors_;

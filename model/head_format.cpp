@@ -75,19 +75,19 @@ Packing head_packing(HeadFormat format, Packing stored) {
   return stored;
 }
 
-ConvertedTable convert_table(const Table& table, Packing packing) {
-  ConvertedTable result;
+Table convert_table(const Table& table, Packing packing) {
   const std::size_t bytes = row_bytes(packing, table.columns);
-  result.bytes.resize(table.rows * bytes);
+  // Not a vector: filling hundreds of megabytes with zeros first takes longer than converting.
+  auto memory = std::make_shared_for_overwrite<std::byte[]>(table.rows * bytes);
+  const std::span all(memory.get(), table.rows * bytes);
   in_slices(table.rows, [&](std::size_t begin, std::size_t end) {
     std::vector<float> values(table.columns);
     for (std::size_t row = begin; row < end; ++row) {
       decode_row(table.packing, row_of(table, row), values);
-      encode_row(packing, values, std::span(result.bytes).subspan(row * bytes, bytes));
+      encode_row(packing, values, all.subspan(row * bytes, bytes));
     }
   });
-  result.table = {packing, table.rows, table.columns, result.bytes};
-  return result;
+  return {packing, table.rows, table.columns, all, std::move(memory)};
 }
 
 // |full - coarse| <= |w - v| |x| for rows w and v in exact arithmetic; each kernel adds at most

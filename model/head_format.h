@@ -41,12 +41,8 @@ HeadFormat choose_head(HeadFormat format, Backend backend, std::uint32_t top);
 // What the tables are kept in; `stored` for Stored and Exact.
 Packing head_packing(HeadFormat format, Packing stored);
 
-// Rows of another format, converted one by one.
-struct ConvertedTable {
-  Table table;
-  std::vector<std::byte> bytes;  // table.bytes points here
-};
-ConvertedTable convert_table(const Table& table, Packing packing);
+// The same rows in another format, converted one by one.
+Table convert_table(const Table& table, Packing packing);
 
 // How far the logits of a coarse table can be from those of the exact one, per unit of the length of x.
 class HeadBound {

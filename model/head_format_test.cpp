@@ -63,14 +63,14 @@ TEST(HeadBoundTest, KeepsEveryRowThatIsAmongTheBest) {
   for (const Packing coarse_packing : {Packing::Int8Row, Packing::Bits6Row}) {
     std::size_t kept = 0, trials = 0;
     const OwnedTable exact = random_table(Packing::Bf16, 3);
-    const ConvertedTable coarse = convert_table(exact.table, coarse_packing);
-    const HeadBound bound(exact.table, coarse.table);
+    const Table coarse = convert_table(exact.table, coarse_packing);
+    const HeadBound bound(exact.table, coarse);
     Random random(4);
     for (int trial = 0; trial < 200; ++trial) {
       std::vector<float> x(kColumns);
       for (float& v : x) v = static_cast<float>(20 * (random.uniform() - 0.5));
       const std::vector<float> want = logits_of(exact.table, x);
-      const std::vector<float> rough = logits_of(coarse.table, x);
+      const std::vector<float> rough = logits_of(coarse, x);
       for (const std::uint32_t top : {1u, 5u, 40u}) {
         std::vector<std::uint32_t> rows;
         ASSERT_TRUE(bound.candidates(x, rough, top, kRows, rows));
@@ -95,9 +95,9 @@ TEST(HeadBoundTest, CountsEqualsOfTheLastAndRefusesTooMany) {
   std::vector<float> x(kColumns);
   decode_row(Packing::F32, std::span(exact.bytes).first(row), x);
   for (float& v : x) v *= 1000;  // row 0 and its copies are the best
-  const ConvertedTable coarse = convert_table(exact.table, Packing::Int8Row);
-  const HeadBound bound(exact.table, coarse.table);
-  const std::vector<float> rough = logits_of(coarse.table, x);
+  const Table coarse = convert_table(exact.table, Packing::Int8Row);
+  const HeadBound bound(exact.table, coarse);
+  const std::vector<float> rough = logits_of(coarse, x);
   std::vector<std::uint32_t> rows;
   ASSERT_TRUE(bound.candidates(x, rough, 1, kRows, rows));
   for (const std::uint32_t copy : {0u, 9u, 300u, 650u}) {
@@ -108,8 +108,8 @@ TEST(HeadBoundTest, CountsEqualsOfTheLastAndRefusesTooMany) {
 
 TEST(HeadBoundTest, GivesUpOnNanAndInfinity) {
   const OwnedTable exact = random_table(Packing::Bf16, 6);
-  const ConvertedTable coarse = convert_table(exact.table, Packing::Int8Row);
-  const HeadBound bound(exact.table, coarse.table);
+  const Table coarse = convert_table(exact.table, Packing::Int8Row);
+  const HeadBound bound(exact.table, coarse);
   std::vector<float> x(kColumns, 1.0f), rough(kRows, 1.0f);
   std::vector<std::uint32_t> rows;
   EXPECT_TRUE(bound.candidates(x, rough, 1, kRows, rows));

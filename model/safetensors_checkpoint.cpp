@@ -80,8 +80,8 @@ class SafetensorsCheckpoint : public Checkpoint {
   SafetensorsCheckpoint(HfConfig config, Source source)
       : config_(std::move(config.config)),
         quantisation_(config.quantisation),
-        files_(std::move(source.files)) {
-    for (const MappedFile& file : files_) {
+        files_(std::make_shared<const std::vector<MappedFile>>(std::move(source.files))) {
+    for (const MappedFile& file : *files_) {
       for (StoredTensor& tensor : parse_safetensors(file.bytes(), file.path())) {
         const std::string name = tensor.name;
         const auto [it, fresh] = tensors_.emplace(name, Located{&file.path(), std::move(tensor)});
@@ -148,7 +148,7 @@ class SafetensorsCheckpoint : public Checkpoint {
     const auto it = tensors_.find(name);
     if (it == tensors_.end()) {
       throw FormatError(
-          files_.front().path() + ": tensor " + quote(name) + " is missing" +
+          files_->front().path() + ": tensor " + quote(name) + " is missing" +
           (name == kHfHead ? " and config.json does not tie it to the embedding" : ""));
     }
     return it->second;
@@ -156,7 +156,7 @@ class SafetensorsCheckpoint : public Checkpoint {
 
   // A decoded matrix is rarely read again.
   void forget(const StoredTensor& tensor) const {
-    for (const MappedFile& file : files_) file.forget(tensor.bytes);
+    for (const MappedFile& file : *files_) file.forget(tensor.bytes);
   }
 
   std::vector<float> floats(const Located& found) const {
@@ -185,7 +185,7 @@ class SafetensorsCheckpoint : public Checkpoint {
 
   Table table(const char* name) const {
     const StoredTensor& tensor = find(name).tensor;
-    return {*float_format(tensor.dtype), config_.vocab, config_.hidden, tensor.bytes};
+    return {*float_format(tensor.dtype), config_.vocab, config_.hidden, tensor.bytes, files_};
   }
 
   // Everything of the graph is there with the right type and shape, and nothing else is.
@@ -236,7 +236,7 @@ class SafetensorsCheckpoint : public Checkpoint {
 
   Config config_;
   Quantisation quantisation_;
-  std::vector<MappedFile> files_;
+  std::shared_ptr<const std::vector<MappedFile>> files_;
   std::map<std::string, Located, std::less<>> tensors_;
 };
 

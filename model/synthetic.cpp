@@ -80,7 +80,7 @@ class SyntheticCheckpoint : public Checkpoint {
     std::call_once(embedding_made_, [this] { make_embedding(); });
     const std::size_t elements = std::size_t{config_.vocab} * config_.hidden;
     return {Packing::Bf16, config_.vocab, config_.hidden,
-            std::as_bytes(std::span(embedding_.get(), elements))};
+            std::as_bytes(std::span(embedding_.get(), elements)), embedding_};
   }
   Table head() const override { return embedding(); }
 
@@ -101,7 +101,7 @@ class SyntheticCheckpoint : public Checkpoint {
   void make_embedding() const {
     const std::size_t elements = std::size_t{config_.vocab} * config_.hidden;
     // Not a vector: filling 656 MB with zeros first would double the time.
-    embedding_ = std::make_unique_for_overwrite<std::uint16_t[]>(elements);
+    embedding_ = std::make_shared_for_overwrite<std::uint16_t[]>(elements);
     const std::uint64_t first = key(kHfEmbedding);
     in_slices(elements, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
@@ -114,7 +114,7 @@ class SyntheticCheckpoint : public Checkpoint {
   std::uint64_t seed_;
   std::string description_;
   mutable std::once_flag embedding_made_;
-  mutable std::unique_ptr<std::uint16_t[]> embedding_;  // [vocab, hidden] bf16
+  mutable std::shared_ptr<std::uint16_t[]> embedding_;  // [vocab, hidden] bf16
 };
 
 [[noreturn]] void refuse(std::string_view text) {

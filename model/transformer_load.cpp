@@ -131,7 +131,7 @@ void Transformer::load_tables(const Checkpoint& checkpoint, HeadFormat format) {
   const auto load_as = [&](const Table& table) {
     const Packing packing = head_packing(format, table.packing);
     if (packing == table.packing) return load_table(table);
-    return load_table(convert_table(table, packing).table);
+    return load_table(convert_table(table, packing));
   };
   embedding_ =
       config_.tied_head ? load_as(checkpoint.embedding()) : load_table(checkpoint.embedding());
@@ -142,11 +142,11 @@ void Transformer::load_tables(const Checkpoint& checkpoint, HeadFormat format) {
 }
 
 void Transformer::load_exact_head(const Table& table) {
-  const ConvertedTable coarse = convert_table(table, Packing::Int8Row);
+  const Table coarse = convert_table(table, Packing::Int8Row);
   const std::size_t bytes = row_bytes(table.packing, table.columns);
   exact_ = std::make_unique<ExactHead>();
-  exact_->coarse = load_table(coarse.table);
-  exact_->bound = HeadBound(table, coarse.table);
+  exact_->coarse = load_table(coarse);
+  exact_->bound = HeadBound(table, coarse);
   exact_->rows = device_.allocate(kRescored * bytes);
   exact_->logits = device_.allocate(kRescored * sizeof(float));
   exact_->row_bytes.resize(kRescored * bytes);
@@ -165,7 +165,7 @@ Transformer::DeviceTable Transformer::load_table(const Table& table) {
   for (std::uint32_t first = 0; first < table.rows; first += step) {
     const std::uint32_t rows = std::min(step, table.rows - first);
     result.slices.push_back(
-        {first, rows, upload(device_, table.bytes.subspan(first * row, rows * row))});
+        {first, rows, device_.share(table.bytes.subspan(first * row, rows * row), table.owner)});
   }
   return result;
 }

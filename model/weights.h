@@ -50,7 +50,8 @@ struct Table {
   Packing packing = Packing::Bf16;  // Bf16, F16 or F32
   std::uint32_t rows = 0;
   std::uint32_t columns = 0;
-  std::span<const std::byte> bytes;  // [rows, columns], owned by the checkpoint
+  std::span<const std::byte> bytes;        // [rows, columns]
+  std::shared_ptr<const void> owner = {};  // keeps them
 };
 
 // A tensor as its file has it, for people.

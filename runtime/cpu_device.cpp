@@ -45,6 +45,13 @@ class CpuBuffer final : public Buffer {
                         DeviceFault::Memory);
     }
   }
+  // Somebody else's memory, as it is: kernels do not rely on its alignment, and never write to weights.
+  CpuBuffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+            std::vector<Command>& queue)
+      : Buffer(bytes.size()),
+        queue_(queue),
+        data_(const_cast<std::byte*>(bytes.data())),
+        owner_(std::move(owner)) {}
   // What waits for this memory will not run: after an error, dispatches may be left over that nobody
   // will ever wait for.
   ~CpuBuffer() override {
@@ -53,13 +60,14 @@ class CpuBuffer final : public Buffer {
           command.buffers.begin(), command.buffers.end(),
           [this](const std::byte* bound) { return bound >= data_ && bound < data_ + bytes(); });
     });
-    std::free(data_);
+    if (owner_ == nullptr) std::free(data_);
   }
   std::byte* data() const { return data_; }
 
  private:
   std::vector<Command>& queue_;
   std::byte* data_;
+  std::shared_ptr<const void> owner_;  // of data_; null: we are
 };
 
 class CpuKernelHandle final : public Kernel {
@@ -125,6 +133,11 @@ class CpuDevice final : public Device {
 
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
     return std::make_unique<CpuBuffer>(bytes, queue_);
+  }
+
+  std::unique_ptr<Buffer> share(std::span<const std::byte> bytes,
+                                std::shared_ptr<const void> owner) override {
+    return std::make_unique<CpuBuffer>(bytes, std::move(owner), queue_);
   }
 
   void write(View to, std::span<const std::byte> data) override {

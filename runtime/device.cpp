@@ -4,6 +4,14 @@
 
 namespace rotor {
 
+std::unique_ptr<Buffer> Device::share(std::span<const std::byte> bytes,
+                                      std::shared_ptr<const void> owner) {
+  (void)owner;
+  auto buffer = allocate(bytes.size());
+  write(*buffer, bytes);
+  return buffer;
+}
+
 void check_bindings(const KernelVariant& variant, std::span<const View> views,
                     std::span<const std::byte> params) {
   const Contract& op = contract(variant.op);

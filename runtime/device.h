@@ -1,4 +1,4 @@
-// Device: nine operations and no more. The CPU, OpenCL and Vulkan are devices alike.
+// Device: ten operations and no more. The CPU, OpenCL and Vulkan are devices alike.
 #pragma once
 
 #include <cstddef>
@@ -97,6 +97,10 @@ class Device {
 
   // Throws DeviceError with fault Memory when memory is short.
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
+  // A buffer of these bytes that nobody will write to. A device in host memory uses them where they lie
+  // and keeps their owner for as long; others copy them.
+  virtual std::unique_ptr<Buffer> share(std::span<const std::byte> bytes,
+                                        std::shared_ptr<const void> owner);
   // Blocking copies; data.size() bytes from or to the start of the view. They wait for all
   // dispatches made before.
   virtual void write(View to, std::span<const std::byte> data) = 0;
