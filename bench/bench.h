@@ -30,6 +30,12 @@ struct BenchOptions {
   bool self_test = false;  // let the checks find injected bugs, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   bool resume = false;     // go on with the journal beside `out`
+  bool isolation = true;   // work in a process of its own (bench/worker.h), but for a round
+  bool worker = false;     // be that process, on `device`
+  // A worker that gives no sign of life for so long is ended: before its launches are timed (compiling,
+  // filling, checking), and while they are.
+  double prepare_timeout_s = 180;
+  double run_timeout_s = 60;
   std::map<std::string, std::string> context;  // remembered in the report
   std::vector<std::string> argv;               // for the report
   std::vector<std::string> repro_args;  // flags that a command repeating a case needs as well

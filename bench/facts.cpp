@@ -36,6 +36,9 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
           {"budget_s", std::to_string(options.budget_s)},
           {"verify_only", options.verify_only ? "true" : "false"},
           {"roofline", options.roofline ? "true" : "false"},
+          {"isolation", options.isolation && !options.round ? "true" : "false"},
+          {"prepare_timeout_s", std::to_string(options.prepare_timeout_s)},
+          {"run_timeout_s", std::to_string(options.run_timeout_s)},
           {"out", options.out}};
 }
 

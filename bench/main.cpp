@@ -8,6 +8,7 @@
 #include <random>
 
 #include "bench/bench.h"
+#include "bench/worker.h"
 #include "core/error.h"
 #include "model/commands.h"
 
@@ -37,6 +38,8 @@ struct Flags {
   std::string features;
   std::string seed;
   std::string budget = "10m";
+  std::string prepare_timeout = "3m";
+  std::string run_timeout = "60s";
   std::vector<std::string> context;
 };
 
@@ -74,6 +77,15 @@ void add_flags(CLI::App& app, Flags& flags) {
                "measure what each device can do at best (default, with 20 s of budget or more)");
   app.add_flag("--round", options.round,
                "time each case once and do nothing else, as the gate calls it");
+  app.add_flag("--isolation,!--no-isolation", options.isolation,
+               "run cases in a process of their own, so that one that breaks costs only itself "
+               "(default)");
+  app.add_option("--prepare-timeout", flags.prepare_timeout,
+                 "end a case that compiles, fills or checks for longer without a sign of life")
+      ->capture_default_str();
+  app.add_option("--run-timeout", flags.run_timeout, "end a case of which one sample takes longer")
+      ->capture_default_str();
+  app.add_flag("--worker", options.worker)->group("");  // for the program itself
   app.add_flag("--self-test", options.self_test,
                "let the checks find injected bugs, and run nothing else");
   app.add_flag("--list", flags.list, "print the names of the cases");
@@ -201,6 +213,8 @@ void interpret(const CLI::App& app, Flags& flags) {
     options.device_options.feature_mask = parse_features(flags.features);
   }
   options.budget_s = parse_duration(flags.budget);
+  options.prepare_timeout_s = parse_duration(flags.prepare_timeout);
+  options.run_timeout_s = parse_duration(flags.run_timeout);
   std::random_device random;
   options.seed = flags.seed.empty() ? random() : parse_seed(flags.seed);
   options.terminal = isatty(STDERR_FILENO) != 0;
@@ -240,6 +254,7 @@ int run_program(int argc, char** argv) {
   if (flags.list) return list_cases(flags.options, std::cout);
   if (flags.list_variants) return list_variants(flags.options, std::cout);
   if (flags.list_devices) return list_devices(flags.options, std::cout);
+  if (flags.options.worker) return run_worker(flags.options);
   return run_bench(flags.options, std::cout, std::cerr);
 }
 

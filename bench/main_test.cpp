@@ -2,14 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "bench/test_program.h"
 #include "kernels/variant.h"
 #include "reports/journal.h"
 #include "reports/schema.h"
@@ -23,46 +20,14 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-// A folder for each test; commands run in it.
-class MainTest : public testing::Test {
+// A folder for each test.
+class MainTest : public testing::Test, protected ProgramFolder {
  protected:
-  MainTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / (std::string("rotor_bench_") + test->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~MainTest() override { fs::remove_all(folder_); }
-
-  Outcome shell(const std::string& command) {
-    const std::string line =
-        "cd " + folder_.string() + " && { " + command + "; } >stdout.txt 2>stderr.txt </dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, load_file(folder_ / "stdout.txt"),
-            load_file(folder_ / "stderr.txt")};
-  }
-  Outcome bench(const std::string& args) { return shell(ROTOR_BENCH_PROGRAM " " + args); }
-  std::string schema_errors(const std::string& json) {
-    std::string all;
-    for (const std::string& line :
-         schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/report-1.schema.json"), json)) {
-      all += line + '\n';
-    }
-    return all;
-  }
-
-  fs::path folder_;
+  MainTest()
+      : ProgramFolder(std::string(testing::TempDir()) + "rotor_bench_" +
+                          testing::UnitTest::GetInstance()->current_test_info()->name(),
+                      ROTOR_BENCH_PROGRAM, ROTOR_SOURCE_DIR "/reports/report-1.schema.json") {}
 };
-
-// One kernel on a small shape of the demo model. The budget is never used up.
-constexpr const char* kQuick =
-    "--filter 'bitpacked_portable/n64_k256_b(1|5)$' --budget 10m --seed 0x5eed ";
 
 TEST_F(MainTest, ARunLeavesAValidReportAndItsJournal) {
   const Outcome run = bench(std::string(kQuick) + "--out r.json --context site=lab");
@@ -143,57 +108,6 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
     EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
     EXPECT_THAT(run.out, IsEmpty()) << row.args;
   }
-}
-
-// A limit on the size of files stands for a full disk.
-TEST_F(MainTest, AFullDiskKeepsWhatWasWritten) {
-  const Outcome run = shell("ulimit -f 8; " ROTOR_BENCH_PROGRAM " " + std::string(kQuick) +
-                            "--device cpu --out r.json");
-  EXPECT_EQ(run.code, 73) << run.err;
-  EXPECT_THAT(run.err, HasSubstr("r.jsonl: cannot be written"));
-  EXPECT_THAT(run.out, HasSubstr("exit 73"));
-  const Report kept = replay_journal(folder_ / "r.jsonl");
-  EXPECT_FALSE(kept.run.complete);
-  EXPECT_EQ(kept.results.size(), 2u);
-  EXPECT_EQ(schema_errors(write_json(kept)), "");
-}
-
-TEST_F(MainTest, AnInterruptKeepsWhatWasFinished) {
-  const Outcome run = shell(ROTOR_BENCH_PROGRAM
-                            " --filter portable --budget 600s --seed 1 --out r.json & p=$!; "
-                            "while ! grep -q visit r.jsonl 2>/dev/null; do sleep 0.1; done; "
-                            "kill -INT $p; wait $p");
-  EXPECT_EQ(run.code, 130) << run.err;
-  const std::string json = load_file(folder_ / "r.json");
-  EXPECT_EQ(schema_errors(json), "");
-  const Report report = read_json(json, "r.json");
-  EXPECT_FALSE(report.run.complete);
-  EXPECT_EQ(report.summary.exit_code, 130);
-  EXPECT_TRUE(std::any_of(report.results.begin(), report.results.end(),
-                          [](const CaseResult& r) { return r.measurement.has_value(); }));
-  EXPECT_TRUE(std::any_of(report.results.begin(), report.results.end(),
-                          [](const CaseResult& r) { return r.verdict.status == Status::NotRun; }));
-}
-
-TEST_F(MainTest, ARunThatWasKilledGoesOn) {
-  const std::string flags = std::string(kQuick) + "--device cpu --out r.json ";
-  const Outcome killed = shell(ROTOR_BENCH_PROGRAM " " + flags +
-                               "& p=$!; while ! grep -q visit r.jsonl 2>/dev/null; do sleep 0.02; "
-                               "done; kill -KILL $p; wait $p");
-  EXPECT_EQ(killed.code, 137);
-  const std::size_t records = load_file(folder_ / "r.jsonl").size();
-  const Outcome resumed = bench(flags + "--resume");
-  EXPECT_EQ(resumed.code, 0) << resumed.err;
-  const std::string json = load_file(folder_ / "r.json");
-  EXPECT_EQ(schema_errors(json), "");
-  const Report report = read_json(json, "r.json");
-  EXPECT_TRUE(report.run.complete);
-  EXPECT_EQ(report.run.resumed_from, report.run.id);
-  EXPECT_EQ(report.battery.size(), 1u);
-  for (const CaseResult& r : report.results) EXPECT_TRUE(r.measurement) << r.spec.id;
-  EXPECT_GT(load_file(folder_ / "r.jsonl").size(), records);
-  EXPECT_EQ(bench("--filter n64_k256_b8 --device cpu --out r.json --resume").code, 64);
-  EXPECT_EQ(bench("--device cpu --out absent.json --resume").code, 65);
 }
 
 TEST_F(MainTest, TheChecksFindInjectedBugs) {

@@ -39,21 +39,14 @@ void read_text(const BenchOptions& options, BenchPlan& plan) {
   if (plan.text.empty()) throw FormatError(path + ": is empty; --text needs something to read");
 }
 
-std::vector<std::unique_ptr<Device>> open_devices(const BenchOptions& options,
-                                                  std::vector<AbsentBackend>& absent) {
-  std::vector<std::unique_ptr<Device>> devices;
+std::vector<DeviceInfo> wanted_devices(const BenchOptions& options,
+                                       std::vector<AbsentBackend>& absent) {
   const std::string wanted =
       options.device.empty() && options.suite == "gate" ? "cpu" : options.device;
-  if (!wanted.empty()) {
-    devices.push_back(open_device(wanted, options.device_options));
-    return devices;
-  }
-  const DeviceList list = list_devices(options.device_options);
+  if (!wanted.empty()) return {open_device(wanted, options.device_options)->info()};
+  DeviceList list = list_devices(options.device_options);
   absent = list.absent;
-  for (const DeviceInfo& info : list.devices) {
-    devices.push_back(open_device(info.id, options.device_options));
-  }
-  return devices;
+  return list.devices;
 }
 
 std::vector<Shape> shapes_with(const Config& config) {
@@ -146,18 +139,18 @@ BenchPlan make_plan(const BenchOptions& options) {
   plan.filter = filter;
   plan.model = options.model.empty() ? demo_model() : options.model;
   const std::vector<Shape> shapes = shapes_with(open_checkpoint(plan.model)->config());
-  plan.devices = open_devices(options, plan.absent);
+  plan.devices = wanted_devices(options, plan.absent);
   plan.repro = repro_command(options);
   if (options.self_test) return plan;
   plan.kv = runs_kv(options);
   plan.quality = runs_quality(options);
   if (plan.quality) read_text(options, plan);
-  for (const auto& device : plan.devices) {
+  for (const DeviceInfo& device : plan.devices) {
     std::vector<PlannedCase> more;
     if (runs_matmuls(options.suite)) {
-      more = plan_matmul(device->info(), shapes, filter, options.seed, plan.repro);
+      more = plan_matmul(device, shapes, filter, options.seed, plan.repro);
     } else if (options.suite == "gate") {
-      more = plan_gate(device->info(), filter, options.seed, plan.repro);
+      more = plan_gate(device, filter, options.seed, plan.repro);
     }
     std::move(more.begin(), more.end(), std::back_inserter(plan.cases));
   }

@@ -1,7 +1,6 @@
 // The plan of a run: which devices, which rows of the registry, which cases, in which units.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,7 @@
 namespace rotor {
 
 struct BenchPlan {
-  std::vector<std::unique_ptr<Device>> devices;
+  std::vector<DeviceInfo> devices;
   std::vector<AbsentBackend> absent;
   std::string model;  // whose shapes are among the cases
   Filter filter{{}};
@@ -33,7 +32,7 @@ struct BenchPlan {
   std::string repro;  // the command that a case's own filter is appended to
 };
 
-// Opens devices and reads the model's sizes. Throws as run_bench does.
+// Looks at the devices, leaving none open, and reads the model's sizes. Throws as run_bench does.
 BenchPlan make_plan(const BenchOptions& options);
 
 }  // namespace rotor

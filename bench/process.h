@@ -1,5 +1,7 @@
-// A child process: started, waited for, ended when it takes too long.
+// Child processes: one that is waited for and ended when it takes too long, and one that is talked to.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 #include <vector>
@@ -17,5 +19,38 @@ struct ProcessEnd {
 // DeviceError if it cannot be started. `scratch` is a file for its standard error.
 ProcessEnd run_process(const std::vector<std::string>& argv, double timeout_s,
                        const std::string& scratch, const std::string& extra_environment);
+
+// A process that is talked to in lines over a socket, its descriptor kChannel. It knows nothing of
+// Ctrl-C: that is for its parent to deal with. Its standard output is discarded.
+class TalkingProcess {
+ public:
+  static constexpr int kChannel = 3;
+
+  // Throws DeviceError if it cannot be started.
+  explicit TalkingProcess(const std::vector<std::string>& argv);
+  ~TalkingProcess();  // ends it
+  TalkingProcess(const TalkingProcess&) = delete;
+  TalkingProcess& operator=(const TalkingProcess&) = delete;
+
+  // False: it is gone, or does not listen.
+  bool send(const std::string& line) const;
+
+  enum class Heard : std::uint8_t { Line, Nothing, Gone };
+  // Waits for its next line, at most so many seconds; less when a signal comes.
+  Heard receive(double seconds, std::string& line);
+
+  void signal(int number) const;
+  // Ends it, if it has not ended by itself, and says how it ended.
+  ProcessEnd end();
+
+ private:
+  pid_t pid_ = -1;
+  int channel_ = -1;
+  int errors_ = -1;  // a nameless file with its standard error
+  std::string heard_;
+};
+
+// Writes all of `text`; false where that fails.
+bool write_all(int file, const std::string& text);
 
 }  // namespace rotor

@@ -10,6 +10,9 @@
 namespace rotor {
 namespace {
 
+// Seconds between signs of life.
+constexpr double kTellEvery = 1;
+
 // The seconds that a piece of work took, added to its phase.
 class Phase {
  public:
@@ -76,9 +79,11 @@ void Visitor::prepare(const KernelVariant& variant, CaseResult& result) {
   trial_.reset();  // before the next one asks for memory
   rotation_ = rotation;
   {
+    events_.phase("fill");
     const Phase fill(result, "fill");
     trial_ = std::make_unique<MatmulTrial>(device_, variant, result.spec, rotation_, references_);
   }
+  events_.phase("check");
   const Phase check(result, "check");
   verdict_ = checked(attempts_, [&] { return trial_->check(); });
   trial_of_ = id;
@@ -86,12 +91,18 @@ void Visitor::prepare(const KernelVariant& variant, CaseResult& result) {
 
 void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Clock& now) {
   const bool hot = result.spec.hot;
+  double told = steady_seconds();
   const auto launches = [&](std::uint64_t first, std::uint32_t count) {
+    if (const double now_s = steady_seconds(); now_s - told > kTellEvery) {
+      events_.alive("sample");
+      told = now_s;
+    }
     for (std::uint32_t i = 0; i < count; ++i) trial_->dispatch(hot ? 0 : first + i);
     return device_.finish();
   };
   const auto since_start = [&] { return now() - result.start_s; };
   trial_->poison_outputs();
+  events_.phase("sample");
   {
     const Phase sample(result, "sample");
     result.measurement = take_samples(launches, since_start, rules);
@@ -105,6 +116,7 @@ void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Cloc
   measured.macs = trial_->macs();
   measured.min_bytes = trial_->min_bytes();
   measured.weight_bytes = trial_->weight_bytes();
+  events_.phase("check_timed");
   const Phase check(result, "check_timed");
   trial_->check_timed(result.verdict);
   if (!result.verdict.passed()) result.measurement.reset();

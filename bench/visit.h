@@ -1,6 +1,7 @@
 // One visit of a case: fill its buffers, check it, time it, check what the timed launches wrote.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,10 +11,18 @@
 
 namespace rotor {
 
+// Told when a phase of a visit begins, outside of what is timed, and that a phase of long launches goes
+// on, once a second at most.
+struct VisitEvents {
+  std::function<void(const char* phase)> phase = [](const char*) {};
+  std::function<void(const char* phase)> alive = [](const char*) {};
+};
+
 // Runs visits on one device, and keeps what visits of the same kernel and shape have in common.
 class Visitor {
  public:
-  explicit Visitor(Device& device) : device_(device) {}
+  explicit Visitor(Device& device, VisitEvents events = {})
+      : device_(device), events_(std::move(events)) {}
 
   // Nothing is timed where the check fails, or where `rules` is null. A check that fails is made
   // again: wrong once and right once is a race, and reported as such. Errors of the device become
@@ -29,6 +38,7 @@ class Visitor {
   void measure(CaseResult& result, const SamplingRules& rules, const Clock& now);
 
   Device& device_;
+  VisitEvents events_;
   ReferenceCache references_;
   std::string trial_of_;  // the case id, without "/hot", that the trial was made for
   std::unique_ptr<MatmulTrial> trial_;

@@ -98,6 +98,8 @@ def cases(folder, programs):
     yield "chat with an empty stop string", [rotor, "chat", "--stop", ""], USAGE
     yield "chat with a context beyond the model", [rotor, "chat", "--context", "4096"], USAGE
     yield "unknown bench flag", [bench, "--suit", "all"], USAGE
+    yield "no time-out", [bench, "--run-timeout", "soon"], USAGE
+    yield "worker without a parent", [bench, "--worker", "--device", "cpu"], USAGE
     yield "unknown suite", [bench, "--suite", "everything"], USAGE
     yield "unknown feature", [rotor, "generate", "--features", "avx3", "Hi"], USAGE
     yield "no such device", [rotor, "generate", "--device", "abacus", "Hi"], UNAVAILABLE

@@ -1,0 +1,66 @@
+// What a run does on one device: kernels are checked, limits measured, suites run and cases visited
+// within the device's part of the time. The work itself is done by a worker (bench/worker.h); here is
+// decided what comes next, and what is kept.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bench/pace.h"
+#include "bench/plan.h"
+#include "bench/progress.h"
+#include "bench/task.h"
+#include "reports/journal.h"
+
+namespace rotor {
+
+// Parts of a run that its devices share.
+struct RunParts {
+  const BenchOptions& options;
+  BenchPlan& plan;
+  Journal& journal;
+  Progress& progress;
+  std::vector<std::string>& warnings;
+  std::function<double()> now;  // seconds since the start of the run
+};
+
+class DeviceRun {
+ public:
+  DeviceRun(const RunParts& run, const DeviceInfo& device, double deadline_s);
+
+  void run();  // throws OutputError
+
+ private:
+  double remaining() const { return deadline_s_ - run_.now(); }
+  std::optional<Fault> perform(Task task, const std::function<void(const Record&)>& record,
+                               const std::string& step);
+  void warn(const std::string& text);
+
+  void check_rows();
+  bool is_checked(const KernelVariant& variant) const;
+  void distrust(const RowCheck& row);
+
+  void measure_roofs(TaskKind kind, const std::string& at);
+  void warn_of_drift();
+
+  void run_kv();
+  void keep_kv(const Record& record);
+  void run_quality();
+
+  void visit_cases();
+  void visit_once();
+  VisitCost visit_unit(const Unit& unit, double slice_s);
+  CaseResult visit_case(const PlannedCase& planned, double slice_s);
+  void tell_left_out(const Pace& pace);
+
+  const RunParts run_;
+  const DeviceInfo& device_;
+  double deadline_s_;
+  std::function<std::optional<Fault>(const Task&, const TaskSink&)> work_;
+  std::string case_id_;  // at hand
+  bool has_roofs_ = false;
+  double controlled_s_ = 0;  // when limits were last measured
+};
+
+}  // namespace rotor
