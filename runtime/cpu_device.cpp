@@ -44,6 +44,7 @@ class CpuBuffer final : public Buffer {
       throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes could not be had",
                         DeviceFault::Memory);
     }
+    owner_.reset(data_, std::free);
   }
   // Somebody else's memory, as it is: kernels do not rely on its alignment, and never write to weights.
   CpuBuffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
@@ -60,14 +61,13 @@ class CpuBuffer final : public Buffer {
           command.buffers.begin(), command.buffers.end(),
           [this](const std::byte* bound) { return bound >= data_ && bound < data_ + bytes(); });
     });
-    if (owner_ == nullptr) std::free(data_);
   }
   std::byte* data() const { return data_; }
 
  private:
   std::vector<Command>& queue_;
   std::byte* data_;
-  std::shared_ptr<const void> owner_;  // of data_; null: we are
+  std::shared_ptr<const void> owner_;  // of data_; null: somebody who outlives us
 };
 
 class CpuKernelHandle final : public Kernel {

@@ -98,7 +98,7 @@ class Device {
   // Throws DeviceError with fault Memory when memory is short.
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
   // A buffer of these bytes that nobody will write to. A device in host memory uses them where they lie
-  // and keeps their owner for as long; others copy them.
+  // and keeps their owner for as long (none: they outlive the buffer); others copy them.
   virtual std::unique_ptr<Buffer> share(std::span<const std::byte> bytes,
                                         std::shared_ptr<const void> owner);
   // Blocking copies; data.size() bytes from or to the start of the view. They wait for all

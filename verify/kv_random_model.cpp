@@ -74,23 +74,25 @@ class RandomUntiedModel : public Checkpoint {
   }
 
   // bf16 rows of uniform numbers with the given deviation.
-  std::vector<std::byte> table(std::string_view name, double deviation) const {
+  std::shared_ptr<const std::vector<std::byte>> table(std::string_view name,
+                                                      double deviation) const {
     Random random = stream(name, 0);
     std::vector<float> values(std::size_t{config_.vocab} * config_.hidden);
     for (float& v : values) {
       v = static_cast<float>((2 * random.uniform() - 1) * std::sqrt(3.0) * deviation);
     }
-    return reference::encode_row(Packing::Bf16, values);
+    return std::make_shared<const std::vector<std::byte>>(
+        reference::encode_row(Packing::Bf16, values));
   }
 
-  Table as_table(const std::vector<std::byte>& bytes) const {
-    return {Packing::Bf16, config_.vocab, config_.hidden, bytes};
+  Table as_table(const std::shared_ptr<const std::vector<std::byte>>& bytes) const {
+    return {Packing::Bf16, config_.vocab, config_.hidden, *bytes, bytes};
   }
 
   Config config_;
   std::uint64_t seed_;
-  std::vector<std::byte> embedding_;
-  std::vector<std::byte> head_;
+  std::shared_ptr<const std::vector<std::byte>> embedding_;
+  std::shared_ptr<const std::vector<std::byte>> head_;
 };
 
 }  // namespace
