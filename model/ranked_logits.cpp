@@ -43,6 +43,10 @@ bool RankedLogits::read(std::uint32_t top, std::span<float> logits) {
   const auto end = ranked_.begin() + std::min<std::ptrdiff_t>(p.count, std::ssize(ranked_));
   std::partial_sort(ranked_.begin(), end, ranked_.end(), is_before);
   const bool all = top >= vocab_;
+  const auto is_place = [this](const RankedLogit& found) { return found.id < vocab_; };
+  // A broken driver may leave anything there.
+  if (!std::all_of(ranked_.begin(), ranked_.begin() + std::min(top, vocab_), is_place))
+    return false;
   if (!all && !(ranked_[top - 1].value > ranked_[top].value)) return false;
   std::fill(logits.begin(), logits.end(), -std::numeric_limits<float>::infinity());
   for (std::uint32_t i = 0; i < std::min(top, vocab_); ++i) {

@@ -20,7 +20,7 @@ class RankedLogits {
   // Dispatches the search for the `top` largest of `logits` [vocab].
   void dispatch(View logits, std::uint32_t top);
   // What the last search found: the `top` largest in their places, -infinity everywhere else; NaN counts
-  // as larger than all. False if others may be equal to the last of them.
+  // as larger than all. False if others may be equal to the last of them, or the search went wrong.
   bool read(std::uint32_t top, std::span<float> logits);
 
   std::size_t bytes() const { return best_->bytes(); }

@@ -69,6 +69,15 @@ TEST_F(RankedLogitsTest, NanIsNotHidden) {
   EXPECT_TRUE(search(logits, 1).empty()) << "a number is not below a NaN";
 }
 
+TEST_F(RankedLogitsTest, FindsNothingInWhatNoKernelWrote) {
+  for (KernelVariant row : variants()) {
+    if (row.op != Op::TopK || row.backend != Backend::Cpu) continue;
+    row.cpu = [](const CpuCall& call) noexcept { call.buffer<RankedLogit>(1)[0] = {1u << 30, 1}; };
+    kernels_.replace(row);
+  }
+  EXPECT_TRUE(search(std::vector<float>(100, -1), 1).empty());
+}
+
 TEST_F(RankedLogitsTest, LeavesLongListsToOthers) {
   const RankedLogits ranked(kernels_, 1000);
   EXPECT_FALSE(ranked.serves(0));
