@@ -22,7 +22,10 @@ void inject_fault(const std::string& name, const std::string& phase) {
     throw UsageError(std::string("ROTOR_FAULT='") + wanted + "': write KIND PHASE PATTERN");
   }
   if (phase != at || !std::regex_search(name, std::regex(pattern))) return;
-  if (kind == "segv") std::raise(SIGSEGV);
+  if (kind == "segv") {
+    std::signal(SIGSEGV, SIG_DFL);  // PoCL has a handler that survives what is only raised
+    std::raise(SIGSEGV);
+  }
   if (kind == "kill") std::raise(SIGKILL);
   if (kind == "exit") ::_exit(3);
   if (kind == "lost")
