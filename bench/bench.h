@@ -36,6 +36,7 @@ struct BenchOptions {
   // filling, checking), and while they are.
   double prepare_timeout_s = 180;
   double run_timeout_s = 60;
+  std::string known_issues;  // file (reports/known_issues.h); empty: the list in the program
   std::map<std::string, std::string> context;  // remembered in the report
   std::vector<std::string> argv;               // for the report
   std::vector<std::string> repro_args;  // flags that a command repeating a case needs as well

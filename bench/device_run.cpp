@@ -35,6 +35,11 @@ auto work_elsewhere(const RunParts& run, const DeviceInfo& device, const std::st
              const Task& task, const TaskSink& sink) { return worker->perform(task, sink); };
 }
 
+const DeviceFacts& facts_in(const Report& report, const std::string& device) {
+  return *std::find_if(report.devices.begin(), report.devices.end(),
+                       [&](const DeviceFacts& facts) { return facts.id == device; });
+}
+
 void set_failure(Verdict& verdict, const Fault& failure) {
   verdict.status = failure.status;
   verdict.reason_code = failure.reason_code;
@@ -44,7 +49,10 @@ void set_failure(Verdict& verdict, const Fault& failure) {
 }  // namespace
 
 DeviceRun::DeviceRun(const RunParts& run, const DeviceInfo& device, double deadline_s)
-    : run_(run), device_(device), deadline_s_(deadline_s) {
+    : run_(run),
+      device_(device),
+      facts_(facts_in(run.journal.report(), device.id)),
+      deadline_s_(deadline_s) {
   const bool isolated = run.options.isolation && !run.options.round;
   if (isolated) {
     work_ = work_elsewhere(run_, device_, case_id_);
@@ -94,6 +102,10 @@ void DeviceRun::warn(const std::string& text) {
   }
 }
 
+void DeviceRun::judge(const std::string& id, Verdict& verdict) {
+  run_.known_issues.judge(id, facts_, verdict.status, verdict.reason_code, verdict.message);
+}
+
 bool DeviceRun::is_checked(const KernelVariant& variant) const {
   const std::vector<RowCheck>& done = run_.journal.report().battery;
   return std::any_of(done.begin(), done.end(), [&](const RowCheck& r) {
@@ -120,6 +132,7 @@ void DeviceRun::check_rows() {
       row.seconds = run_.now() - begin;
     }
     if (row.verdict.status == Status::NotRun) continue;  // interrupted
+    judge(row.variant + "/battery", row.verdict);
     row.repro = run_.plan.repro_row(*rows[i]);
     if (!row.verdict.passed()) distrust(row);
     run_.journal.append(row);
@@ -158,15 +171,14 @@ void DeviceRun::warn_of_drift() {
   }
 }
 
-void DeviceRun::keep_kv(const Record& record) {
-  if (const auto* result = std::get_if<KvResult>(&record)) {
-    const std::vector<KvResult>& done = run_.journal.report().kv;
-    const bool known = std::any_of(done.begin(), done.end(), [&](const KvResult& r) {
-      return r.id == result->id && r.device == result->device;
-    });
-    if (known || !run_.plan.filter.matches(result->id)) return;
-  }
-  run_.journal.append(record);
+void DeviceRun::keep_kv(KvResult result) {
+  const std::vector<KvResult>& done = run_.journal.report().kv;
+  const bool known = std::any_of(done.begin(), done.end(), [&](const KvResult& r) {
+    return r.id == result.id && r.device == result.device;
+  });
+  if (known) return;
+  run_.known_issues.judge(result.id, facts_, result.status, result.reason_code, result.message);
+  run_.journal.append(result);
 }
 
 // A random model first: its attention shows what a trained one may hide. In a run of everything a
@@ -180,8 +192,12 @@ void DeviceRun::run_kv() {
     Task task{kind, what, until_s - run_.now()};
     task.longest_s = remaining() / (times_only ? 50 : 200);
     if (task.seconds <= 0) return;
-    const auto failure = perform(
-        task, [this](const Record& record) { keep_kv(record); }, "KV cache");
+    const auto keep = [this](const Record& record) {
+      const auto* found = std::get_if<KvResult>(&record);
+      if (found == nullptr) return run_.journal.append(record);
+      if (run_.plan.filter.matches(found->id)) keep_kv(*found);
+    };
+    const auto failure = perform(task, keep, "KV cache");
     if (!failure) return;
     KvResult result;
     result.id = std::string("kv/") + mode + "/all/" + what;
@@ -191,7 +207,7 @@ void DeviceRun::run_kv() {
     result.status = failure->status;
     result.reason_code = failure->reason_code;
     result.message = failure->message;
-    run_.journal.append(result);
+    keep_kv(result);
   };
   part(TaskKind::CheckKv, "random", "lockstep");
   if (!times_only) part(TaskKind::CheckKv, "model", "lockstep");
@@ -202,7 +218,11 @@ void DeviceRun::run_kv() {
 void DeviceRun::run_quality() {
   const bool alone = run_.options.suite == "quality";
   const Task task{TaskKind::Quality, "model", alone ? remaining() : remaining() / 5};
-  const auto keep = [&](const Record& record) { run_.journal.append(record); };
+  const auto judged = [&](QualityResult found) {
+    run_.known_issues.judge(found.id, facts_, found.status, found.reason_code, found.message);
+    run_.journal.append(found);
+  };
+  const auto keep = [&](const Record& record) { judged(std::get<QualityResult>(record)); };
   const auto failure = perform(task, keep, "quality");
   if (!failure) return;
   QualityResult result;
@@ -213,7 +233,7 @@ void DeviceRun::run_quality() {
   result.status = failure->status;
   result.reason_code = failure->reason_code;
   result.message = failure->message;
-  run_.journal.append(result);
+  judged(result);
 }
 
 void DeviceRun::visit_cases() {
@@ -274,6 +294,7 @@ CaseResult DeviceRun::visit_case(const PlannedCase& planned, double slice_s) {
     result.measurement.reset();
     result.end_s = run_.now();
   }
+  judge(result.spec.id, result.verdict);
   result.repro = planned.result.repro;
   if (result.verdict.status != Status::NotRun) run_.journal.append(result);
   return result;

@@ -12,6 +12,7 @@
 #include "bench/progress.h"
 #include "bench/task.h"
 #include "reports/journal.h"
+#include "reports/known_issues.h"
 
 namespace rotor {
 
@@ -21,6 +22,7 @@ struct RunParts {
   BenchPlan& plan;
   Journal& journal;
   Progress& progress;
+  KnownIssues& known_issues;
   std::vector<std::string>& warnings;
   std::function<double()> now;  // seconds since the start of the run
 };
@@ -36,6 +38,7 @@ class DeviceRun {
   std::optional<Fault> perform(Task task, const std::function<void(const Record&)>& record,
                                const std::string& step);
   void warn(const std::string& text);
+  void judge(const std::string& id, Verdict& verdict);
 
   void check_rows();
   bool is_checked(const KernelVariant& variant) const;
@@ -45,7 +48,7 @@ class DeviceRun {
   void warn_of_drift();
 
   void run_kv();
-  void keep_kv(const Record& record);
+  void keep_kv(KvResult result);
   void run_quality();
 
   void visit_cases();
@@ -56,6 +59,7 @@ class DeviceRun {
 
   const RunParts run_;
   const DeviceInfo& device_;
+  DeviceFacts facts_;
   double deadline_s_;
   std::function<std::optional<Fault>(const Task&, const TaskSink&)> work_;
   std::string case_id_;  // at hand

@@ -39,6 +39,7 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
           {"isolation", options.isolation && !options.round ? "true" : "false"},
           {"prepare_timeout_s", std::to_string(options.prepare_timeout_s)},
           {"run_timeout_s", std::to_string(options.run_timeout_s)},
+          {"known_issues", options.known_issues.empty() ? "built in" : options.known_issues},
           {"out", options.out}};
 }
 

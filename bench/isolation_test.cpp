@@ -145,6 +145,49 @@ TEST_F(IsolationTest, ADeviceThatAlwaysHangsIsGivenUp) {
   EXPECT_EQ(codes["device_hangs"], static_cast<int>(report.results.size()) - 3);
 }
 
+// A failure that is known does not fail the run; an entry that is out of date is told.
+TEST_F(IsolationTest, KnownIssuesAreWaivedOrTold) {
+  struct Row {
+    const char* fault;
+    const char* expires;
+    int code;
+    Status status;      // of the case that the entry names
+    const char* event;  // told
+  };
+  for (const Row& row : {
+           Row{"segv check b5$", "2999-12-31", 0, Status::Waived, "worker_restart"},
+           Row{"segv check b5$", "2020-01-01", 4, Status::Crash, "known_issue_expired"},
+           Row{"segv check none", "2999-12-31", 0, Status::Pass, "known_issue_passed"},
+           Row{"segv check none", "2020-01-01", 0, Status::Pass, "known_issue_expired"},
+       }) {
+    SCOPED_TRACE(std::string(row.fault) + ' ' + row.expires);
+    save_file(folder_ / "known.json",
+              R"({"format": {"name": "rotor.known_issues", "version": "1.0.0"}, "issues": [{)"
+              R"("name": "five", "pattern": "_b5$", "device": "^cpu ", "statuses": ["crash"],)"
+              R"("reason": "for this test", "expires": ")" +
+                  std::string(row.expires) + R"("}]})");
+    const Outcome run = shell("ROTOR_FAULT='" + std::string(row.fault) +
+                              "' " ROTOR_BENCH_PROGRAM
+                              " --known-issues known.json --verify-only --device cpu --out r.json "
+                              "--filter 'bitpacked_portable/n64_k256_b(1|5)$'");
+    EXPECT_EQ(run.code, row.code) << run.out << run.err;
+    const std::string json = load_file(folder_ / "r.json");
+    EXPECT_EQ(schema_errors(json), "");
+    const Report report = read_json(json, "r.json");
+    for (const CaseResult& r : report.results) {
+      const bool named = r.spec.m == 5;
+      EXPECT_EQ(r.verdict.status, named ? row.status : Status::Pass) << r.spec.id;
+    }
+    EXPECT_TRUE(std::any_of(report.events.begin(), report.events.end(), [&](const Event& e) {
+      return e.kind == row.event;
+    })) << run.out;
+  }
+  save_file(folder_ / "known.json", "{}");
+  const Outcome bad = bench("--known-issues known.json --device cpu");
+  EXPECT_EQ(bad.code, 65);
+  EXPECT_THAT(bad.err, HasSubstr("known.json: is no list of known issues"));
+}
+
 TEST_F(IsolationTest, WithoutIsolationThereIsOneProcess) {
   const Outcome run = shell("ROTOR_FAULT='segv check b5$' " ROTOR_BENCH_PROGRAM
                             " --no-isolation --device cpu --no-roofline --out r.json "

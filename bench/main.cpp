@@ -85,6 +85,9 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--run-timeout", flags.run_timeout, "end a case of which one sample takes longer")
       ->capture_default_str();
+  app.add_option("--known-issues", options.known_issues,
+                 "failures that are known and do not fail the run: a file in place of the built-in "
+                 "list");
   app.add_flag("--worker", options.worker)->group("");  // for the program itself
   app.add_flag("--self-test", options.self_test,
                "let the checks find injected bugs, and run nothing else");

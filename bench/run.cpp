@@ -41,6 +41,12 @@ std::string journal_path(const std::string& out) {
   return out.ends_with(".json") ? out + "l" : out + ".jsonl";
 }
 
+std::vector<KnownIssue> known_issues_for(const BenchOptions& options) {
+  const std::string& file = options.known_issues;
+  return file.empty() ? read_known_issues(built_in_known_issues(), "the built-in known issues")
+                      : read_known_issues(load_file(file), file);
+}
+
 class BenchRun {
  public:
   BenchRun(const BenchOptions& options, std::ostream& out, std::ostream& talk)
@@ -48,6 +54,7 @@ class BenchRun {
         out_(options.out == "-" ? talk : out),
         json_out_(out),
         progress_(talk, options.terminal),
+        known_issues_(known_issues_for(options), utc("%Y-%m-%d")),
         plan_(make_plan(options)),
         journal_(journal_path(options.out),
                  options.resume ? Journal::Open::Resume : Journal::Open::New) {}
@@ -61,7 +68,8 @@ class BenchRun {
         // Each device gets an equal part of what is left.
         const double part = (options_.budget_s + resumed_at_s_ - now()) /
                             static_cast<double>(plan_.devices.size() - d);
-        DeviceRun({options_, plan_, journal_, progress_, warnings_, [this] { return now(); }},
+        DeviceRun({options_, plan_, journal_, progress_, known_issues_, warnings_,
+                   [this] { return now(); }},
                   plan_.devices[d], now() + part)
             .run();
       }
@@ -142,7 +150,13 @@ class BenchRun {
     }
   }
 
-  void finish() { end(decide(journal_.report(), options_, plan_.kv || plan_.quality, now())); }
+  void finish() {
+    for (Event event : known_issues_.complaints()) {
+      event.t_s = now();
+      journal_.append(event);
+    }
+    end(decide(journal_.report(), options_, plan_.kv || plan_.quality, now()));
+  }
 
   void end(const Summary& summary) {
     RunEnd end;
@@ -187,6 +201,7 @@ class BenchRun {
   std::ostream& out_;
   std::ostream& json_out_;
   Progress progress_;
+  KnownIssues known_issues_;
   BenchPlan plan_;
   Journal journal_;
   std::vector<std::string> warnings_;

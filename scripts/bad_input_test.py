@@ -99,6 +99,9 @@ def cases(folder, programs):
     yield "chat with a context beyond the model", [rotor, "chat", "--context", "4096"], USAGE
     yield "unknown bench flag", [bench, "--suit", "all"], USAGE
     yield "no time-out", [bench, "--run-timeout", "soon"], USAGE
+    (folder / "known.json").write_text('{"issues": []}')
+    yield "bad known issues", [*verify_one, "--known-issues", str(folder / "known.json")], BAD_INPUT
+    yield "missing known issues", [*verify_one, "--known-issues", str(folder / "no.json")], BAD_INPUT
     yield "worker without a parent", [bench, "--worker", "--device", "cpu"], USAGE
     yield "unknown suite", [bench, "--suite", "everything"], USAGE
     yield "unknown feature", [rotor, "generate", "--features", "avx3", "Hi"], USAGE
