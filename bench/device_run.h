@@ -45,7 +45,9 @@ class DeviceRun {
   void distrust(const RowCheck& row);
 
   void measure_roofs(TaskKind kind, const std::string& at);
+  void watch_drift(double drift);
   void warn_of_drift();
+  void hold_against_host(const CaseResult& result);
 
   void run_kv();
   void keep_kv(KvResult result);
@@ -65,6 +67,8 @@ class DeviceRun {
   std::string case_id_;  // at hand
   bool has_roofs_ = false;
   double controlled_s_ = 0;  // when limits were last measured
+  bool slow_ = false;        // they had fallen then
+  double slowest_ = 0;       // the largest fall
 };
 
 }  // namespace rotor

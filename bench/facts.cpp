@@ -1,10 +1,10 @@
 #include "bench/facts.h"
 
-#include "bench/sampling.h"
+#include "reports/text.h"
 
 namespace rotor {
 
-DeviceFacts facts_of(const DeviceInfo& info) {
+DeviceFacts facts_of(const DeviceInfo& info, const ClockCheck& clock) {
   DeviceFacts facts;
   facts.id = info.id;
   facts.backend = backend_name(info.backend);
@@ -18,9 +18,12 @@ DeviceFacts facts_of(const DeviceInfo& info) {
   facts.features["features"] = feature_list(info.features);
   if (info.backend == Backend::Cpu) {
     facts.features["threads"] = std::to_string(info.threads);
-    const double step_ns = steady_clock_step() * 1e9;
-    facts.timer_period_ns = step_ns;
-    facts.timer_check = "10,000 readings: none backwards, smallest step as given";
+    facts.timer_period_ns = clock.step_s * 1e9;
+    facts.timer_trusted = clock.trusted();
+    facts.timer_check = std::to_string(clock.readings) +
+                        " readings: " + std::to_string(clock.backwards) +
+                        " backwards, smallest step " + show_seconds(clock.step_s) + ", " +
+                        show_seconds(clock.reading_s) + " each";
   }
   return facts;
 }

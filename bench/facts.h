@@ -2,13 +2,14 @@
 #pragma once
 
 #include "bench/bench.h"
+#include "bench/sampling.h"
 #include "reports/report.h"
 #include "runtime/device.h"
 
 namespace rotor {
 
-// Tries the clock of the process. Throws DeviceError if it runs backwards.
-DeviceFacts facts_of(const DeviceInfo& info);
+// `clock` is what was seen of the clock of the process, by which the CPU is timed.
+DeviceFacts facts_of(const DeviceInfo& info, const ClockCheck& clock);
 
 // Every option of a run that decides what is measured, defaults included. `model` is the one whose
 // shapes are among the cases.

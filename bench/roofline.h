@@ -21,14 +21,15 @@ class RoofMeter {
 
   // Every limit; `at` is "start", "middle" or "end" of the run. About a second.
   std::vector<Roof> measure_all(const std::string& at);
-  // On the CPU, reading from memory and arithmetic only: what tells a clock that fell, in 50 ms.
+  // Reading from memory and, on the CPU, arithmetic only: what tells a clock that fell, in 50 ms.
   std::vector<Roof> measure_controls(const std::string& at);
 
  private:
   struct Host;  // buffer and workers of the CPU's own loops
   std::vector<Roof> measure_launch(const std::string& at);
   std::vector<Roof> measure_transfers(const std::string& at);
-  std::vector<Roof> measure_table_reads(const std::string& at);
+  std::vector<Roof> measure_table_reads(const std::vector<std::size_t>& sizes,
+                                        const std::string& at);
 
   Device& device_;
   std::unique_ptr<Host> host_;

@@ -96,10 +96,14 @@ class BenchRun {
     start.run.context = options_.context;
     start.run.plan_hash = plan_.hash();
     start.machine = read_machine();
-    for (const DeviceInfo& device : plan_.devices) start.devices.push_back(facts_of(device));
+    const ClockCheck clock = check_clock(steady_seconds);
+    for (const DeviceInfo& device : plan_.devices) {
+      start.devices.push_back(facts_of(device, clock));
+    }
     start.machine.hw_key = hardware_key(start.machine, start.devices);
     start.machine.sw_key = software_key(start.machine, start.run.build, start.devices);
     start.machine.warnings = environment_warnings(start.machine, start.run.build);
+    for (const std::string& w : clock_warnings(clock)) start.machine.warnings.push_back(w);
     for (const PlannedCase& planned : plan_.cases) start.plan.push_back(planned.result);
     journal_.append(start);
     for (const AbsentBackend& absent : plan_.absent) {

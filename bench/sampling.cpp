@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/stats.h"
+#include "reports/text.h"
 
 namespace rotor {
 namespace {
@@ -115,16 +116,45 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double steady_clock_step() {
-  double smallest = 1;
-  double last = steady_seconds();
-  for (int reads = 0; reads < 10000; ++reads) {
-    const double now = steady_seconds();
-    if (now < last) throw DeviceError("the monotonic clock ran backwards");
-    if (now > last) smallest = std::min(smallest, now - last);
+ClockCheck check_clock(const Clock& clock) {
+  constexpr std::uint32_t kReadings = 10000;
+  ClockCheck check;
+  check.readings = kReadings;
+  const double first = clock();
+  double last = first;
+  for (std::uint32_t i = 0; i < kReadings; ++i) {
+    const double now = clock();
+    check.backwards += now < last;
+    if (now > last && (check.step_s == 0 || now - last < check.step_s)) check.step_s = now - last;
     last = now;
   }
-  return smallest;
+  check.reading_s = (last - first) / kReadings;
+  return check;
+}
+
+std::vector<std::string> clock_warnings(const ClockCheck& check) {
+  // Of the millisecond that a sample lasts at least, 1 and 0.1 %.
+  constexpr double kCoarse = 10e-6;
+  constexpr double kSlow = 1e-6;
+  std::vector<std::string> warnings;
+  if (check.backwards > 0) {
+    warnings.push_back("the clock ran backwards " + std::to_string(check.backwards) + " times in " +
+                       std::to_string(check.readings) + " readings: no time here can be trusted");
+  } else if (check.step_s == 0) {
+    warnings.push_back("the clock stands still: no time here can be trusted");
+  } else if (check.step_s > kCoarse) {
+    warnings.push_back("the clock has steps of " + show_seconds(check.step_s) +
+                       ": samples are made longer");
+  }
+  if (check.reading_s > kSlow) {
+    warnings.push_back("reading the clock takes " + show_seconds(check.reading_s) +
+                       ": the system's clock source is a slow one");
+  }
+  return warnings;
+}
+
+double least_sample(const ClockCheck& check, const SamplingRules& rules) {
+  return std::max(rules.sample_s, 100 * check.step_s);
 }
 
 }  // namespace rotor

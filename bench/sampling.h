@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "runtime/device.h"
@@ -30,7 +32,20 @@ Measurement take_samples(const Launches& launches, const Clock& clock, const Sam
 
 // The clock of the process in seconds.
 double steady_seconds();
-// What was seen of it: its smallest step in seconds. Throws DeviceError if it runs backwards.
-double steady_clock_step();
+
+// What was seen of a clock.
+struct ClockCheck {
+  std::uint32_t readings = 0;
+  std::uint32_t backwards = 0;  // readings that lay before the one before them
+  double step_s = 0;            // smallest step that was seen; 0: it stands still
+  double reading_s = 0;         // what one reading takes, by this clock
+
+  bool trusted() const { return backwards == 0 && step_s > 0; }
+};
+ClockCheck check_clock(const Clock& clock);
+// Why times of this clock deserve distrust, one line each.
+std::vector<std::string> clock_warnings(const ClockCheck& check);
+// A sample lasts so long at least: a hundred steps of the clock, and no less than `rules` say.
+double least_sample(const ClockCheck& check, const SamplingRules& rules);
 
 }  // namespace rotor

@@ -106,6 +106,38 @@ TEST(Sampling, OffsetsAreReadingsOfTheClock) {
   EXPECT_TRUE(std::is_sorted(m.offsets_s.begin(), m.offsets_s.end()));
 }
 
+// A clock that goes on by `step` every `every` readings.
+Clock stepping(double step, int every) {
+  return [=, readings = 0]() mutable { return step * (readings++ / every); };
+}
+
+TEST(ClockCheck, TellsStepsAndWhatAReadingTakes) {
+  const ClockCheck good = check_clock(stepping(32e-9, 1));
+  EXPECT_TRUE(good.trusted());
+  EXPECT_NEAR(good.step_s, 32e-9, 1e-12);
+  EXPECT_NEAR(good.reading_s, 32e-9, 1e-12);
+  EXPECT_TRUE(clock_warnings(good).empty());
+  EXPECT_EQ(least_sample(good, SamplingRules{}), SamplingRules{}.sample_s);
+  const ClockCheck coarse = check_clock(stepping(1e-3, 2000));
+  EXPECT_TRUE(coarse.trusted());
+  EXPECT_EQ(clock_warnings(coarse).size(), 1u);
+  EXPECT_NEAR(least_sample(coarse, SamplingRules{}), 0.1, 1e-6);
+  const ClockCheck slow = check_clock(stepping(2e-6, 1));
+  EXPECT_EQ(clock_warnings(slow).size(), 1u);
+}
+
+TEST(ClockCheck, DistrustsWhatRunsBackwardsOrStandsStill) {
+  int readings = 0;
+  const ClockCheck jumps =
+      check_clock([&] { return ++readings % 100 == 0 ? 0.0 : readings * 1e-8; });
+  EXPECT_FALSE(jumps.trusted());
+  EXPECT_EQ(jumps.backwards, 100u);
+  EXPECT_FALSE(clock_warnings(jumps).empty());
+  const ClockCheck dead = check_clock([] { return 1.0; });
+  EXPECT_FALSE(dead.trusted());
+  EXPECT_FALSE(clock_warnings(dead).empty());
+}
+
 TEST(Sampling, AClockThatStandsStillIsAnError) {
   for (const double time : {0.0, -1e-6, std::numeric_limits<double>::quiet_NaN(),
                             std::numeric_limits<double>::infinity()}) {

@@ -85,6 +85,7 @@ void Workbench::visit(const Task& task) {
   if (planned == plan_.cases.end()) throw UsageError("no case '" + task.what + "'");
   SamplingRules rules;
   rules.time_s = task.seconds;
+  rules.sample_s = least_sample(clock_, rules);
   if (options_.round) {
     rules.time_s = kRoundSlice;
     rules.min_samples = 5;

@@ -37,6 +37,7 @@ class Workbench {
   std::unique_ptr<Device> device_;
   Visitor visitor_;
   std::unique_ptr<RoofMeter> roof_meter_;
+  ClockCheck clock_ = check_clock(steady_seconds);
   const TaskSink* sink_ = nullptr;  // of the task at hand
   double run_start_ = 0;            // on the clock of the process
 };

@@ -30,7 +30,8 @@ class EntryReader {
     issue.device = expression("device");
     issue.reason = text(entry_, "reason");
     issue.expires = text(entry_, "expires");
-    if (!std::regex_match(issue.expires, std::regex("\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])"))) {
+    if (!std::regex_match(issue.expires,
+                          std::regex("\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])"))) {
       fail("\"expires\" is no day; write \"2027-01-31\"");
     }
     if (entry_.contains("driver")) read_range(issue);
