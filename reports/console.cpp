@@ -233,16 +233,24 @@ std::string kv_numbers(const KvGroup& group) {
   return out.str();
 }
 
+// Passed, wrong, or not run.
+std::string group_mark(const KvGroup& group) {
+  if (group.passed() == group.rows.size()) return "✓ ";
+  const bool skipped = std::all_of(group.rows.begin(), group.rows.end(), [](const KvResult* r) {
+    return r->status == Status::Pass || r->status == Status::Skipped;
+  });
+  return skipped ? "~ " : "✗ ";
+}
+
 std::string kv_table(const Report& report) {
   if (report.kv.empty()) return "";
   std::string out =
       "\nKV cache against no cache: ways to fill it that pass, and the worst of each\n";
   for (const KvGroup& group : group_kv(report)) {
     const std::size_t passed = group.passed();
-    const bool all = passed == group.rows.size();
     const std::string counts = std::to_string(passed) + " of " + std::to_string(group.rows.size());
     const std::string line =
-        std::string("  ") + (all ? "✓ " : "✗ ") + pad_right(group.device + ' ' + group.model, 20) +
+        std::string("  ") + group_mark(group) + pad_right(group.device + ' ' + group.model, 20) +
         pad_right(group.mode, 12) + pad_left(counts, 9) + "   " + kv_numbers(group);
     out += clip(line, kConsoleColumns) + '\n';
   }

@@ -30,7 +30,8 @@ KernelSet::KernelSet(Device& device, std::vector<std::string> preferred)
 const KernelVariant* KernelSet::find(Op op, Packing packing, std::uint32_t m) const {
   const auto fits = [&](const KernelVariant& row) {
     return row.op == op && (packing == Packing::None || row.packing == packing) &&
-           supports(device_.info(), row, m);
+           supports(device_.info(), row, m) &&
+           (!by_single_rows_ || supports(device_.info(), row, 1));
   };
   const auto is_preferred = [&](const KernelVariant& row) {
     return std::any_of(preferred_.begin(), preferred_.end(), [&](const std::string& part) {
@@ -55,7 +56,8 @@ Packing KernelSet::weight_packing() const {
 }
 
 const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m) {
-  std::unique_ptr<Kernel>& slot = kernels_[{op, packing, m == 1}];
+  const Use use = m == 1 ? Use::Single : by_single_rows_ ? Use::BatchesBySingleRows : Use::Batches;
+  std::unique_ptr<Kernel>& slot = kernels_[{op, packing, use}];
   if (slot == nullptr) {
     const KernelVariant* row = find(op, packing, m);
     if (row == nullptr) {
@@ -69,8 +71,9 @@ const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m) {
 }
 
 void KernelSet::replace(const KernelVariant& variant) {
-  kernels_[{variant.op, variant.packing, true}] = device_.prepare(variant);
-  kernels_[{variant.op, variant.packing, false}] = device_.prepare(variant);
+  for (const Use use : {Use::Single, Use::Batches, Use::BatchesBySingleRows}) {
+    kernels_[{variant.op, variant.packing, use}] = device_.prepare(variant);
+  }
 }
 
 }  // namespace rotor

@@ -36,6 +36,11 @@ class KernelSet {
   // UnsupportedError if the device has none.
   const Kernel& get(Op op, Packing packing, std::uint32_t m);
 
+  // While this is set, batches go through the rows for single tokens: the same results but for rounding,
+  // which tells a test how much rounding alone does.
+  void set_batches_by_single_rows(bool on) { by_single_rows_ = on; }
+  bool batches_by_single_rows() const { return by_single_rows_; }
+
   // Uses this variant, in the registry or not, for its op from now on. For tests that inject bugs.
   void replace(const KernelVariant& variant);
 
@@ -44,7 +49,9 @@ class KernelSet {
 
   Device& device_;
   std::vector<std::string> preferred_;
-  std::map<std::tuple<Op, Packing, bool>, std::unique_ptr<Kernel>> kernels_;
+  bool by_single_rows_ = false;
+  enum class Use : std::uint8_t { Single, Batches, BatchesBySingleRows };
+  std::map<std::tuple<Op, Packing, Use>, std::unique_ptr<Kernel>> kernels_;
 };
 
 }  // namespace rotor

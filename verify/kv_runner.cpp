@@ -43,7 +43,8 @@ KvRunner::Trace KvRunner::empty_trace() const {
 
 // Everything in one pass: no row is older than its reader.
 const KvRunner::Reference& KvRunner::reference(Packing format) {
-  const auto found = references_.find(format);
+  const std::pair key(format, kernels_.batches_by_single_rows());
+  const auto found = references_.find(key);
   if (found != references_.end()) return found->second;
   const KvVariant whole{.name = "whole",
                         .positions = positions(),
@@ -56,7 +57,7 @@ const KvRunner::Reference& KvRunner::reference(Packing format) {
   Recorder recorder(device_, config_, made.trace, nullptr, nobody);
   follow(whole, cache, &recorder, made.trace);
   made.rows = read_rows(cache);
-  return references_.emplace(format, std::move(made)).first->second;
+  return references_.emplace(key, std::move(made)).first->second;
 }
 
 KvCache KvRunner::make_cache(const KvVariant& variant) const {

@@ -82,8 +82,10 @@ class KvRunner {
   };
   class Recorder;
 
+  // The pass without reuse, through the rows that serve batches at the moment.
   const Reference& reference(Packing format);
   const Control& control(Packing format);
+  std::vector<double> differences_without_cache(Packing format, Probe* probe);
   KvCache make_cache(const KvVariant& variant) const;
   Trace empty_trace() const;
   void follow(const KvVariant& variant, KvCache& cache, Recorder* recorder, Trace& trace);
@@ -106,7 +108,7 @@ class KvRunner {
   std::vector<std::vector<float>> gains_;  // [layers][hidden] of the input norms
   std::vector<std::uint32_t> tokens_;
   std::vector<std::uint32_t> junk_;
-  std::map<Packing, Reference> references_;
+  std::map<std::pair<Packing, bool>, Reference> references_;  // bool: batches by single rows
   std::map<Packing, Control> controls_;
 };
 
