@@ -9,8 +9,10 @@
 #include <ostream>
 
 #include "bench/bench.h"
+#include "bench/look.h"
 #include "bench/process.h"
 #include "bench/sampling.h"
+#include "bench/scratch_folder.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "model/commands.h"
@@ -22,26 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint32_t kLeastRounds = 7;  // fewer have no exact interval (A.4)
 constexpr double kProcessTimeout = 120;    // seconds; a round takes one or two
-
-// A folder that goes away with everything in it.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = fs::temp_directory_path() / "rotor-gate-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) throw OutputError(name + ": cannot be made");
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 class Gating {
  public:
@@ -211,6 +193,7 @@ class Gating {
 }  // namespace
 
 int run_gate(const GateOptions& options, std::ostream& out, std::ostream& talk) {
+  if (options.base.ends_with(".json")) return run_look(options, out, talk);
   for (const std::string& path : options.outs) {
     if (format_of(path) == "csv") throw UsageError("--out " + path + ": a gate has no .csv");
     check_writable(path);

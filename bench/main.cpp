@@ -131,7 +131,11 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
   CLI::App* command = app.add_subcommand(
       "gate", "fail if this build is slower than another one: both run in turns on this machine");
   GateOptions& options = flags.gate;
-  command->add_option("BASE_PROGRAM", options.base, "rotor-bench of the build to compare with")
+  command
+      ->add_option(
+          "BASE_PROGRAM", options.base,
+          "rotor-bench of the build to compare with; or a report (.json) of an earlier run on "
+          "this machine, which only tells where to look")
       ->required();
   command->add_option("--device", options.device, "as for a run; default: the CPU");
   command->add_option("--rounds", options.rounds, "processes of each build, at least 7")

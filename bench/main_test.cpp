@@ -235,6 +235,28 @@ TEST_F(MainTest, TheGatePassesACopyOfItself) {
   EXPECT_EQ(json["cases"][0]["control_ns"].size(), 3u);
 }
 
+// A report that says it took no time at all makes any time worth a look, however fast the machine.
+TEST_F(MainTest, AGateAgainstAReportSaysWhereToLook) {
+  const std::string one = " --filter b1/hot --filter int8 --seed 3 ";
+  ASSERT_EQ(bench("--suite gate --device cpu --no-roofline --out a.json" + one).code, 0);
+  nlohmann::json report = nlohmann::json::parse(load_file(folder_ / "a.json"));
+  for (auto& sample : report["results"][0]["perf"]["samples_ns"]) {
+    sample = sample.get<double>() / 1000;
+  }
+  save_file(folder_ / "fast.json", report.dump());
+  const std::string gate = "gate fast.json --budget 2s --filter b1/hot --filter int8 ";
+  const Outcome look = bench(gate + "--out g.md");
+  EXPECT_EQ(look.code, 0) << look.err;
+  EXPECT_THAT(look.out, HasSubstr("look: cpu/"));
+  EXPECT_THAT(load_file(folder_ / "g.md"), HasSubstr("to decide, run the gate against"));
+  EXPECT_EQ(bench(gate + "--fail-on-inconclusive").code, 3);
+  report["machine"]["hw_key"] = "0000000000000001";
+  save_file(folder_ / "fast.json", report.dump());
+  const Outcome other = bench(gate);
+  EXPECT_EQ(other.code, 64);
+  EXPECT_THAT(other.err, HasSubstr("is of another machine"));
+}
+
 TEST_F(MainTest, AGateWithoutAUsableBaseSaysWhy) {
   EXPECT_EQ(bench("gate absent").code, 65);
   EXPECT_EQ(bench("gate ./x --rounds 3").code, 64);

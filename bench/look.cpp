@@ -1,0 +1,129 @@
+#include "bench/look.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "bench/process.h"
+#include "bench/scratch_folder.h"
+#include "model/commands.h"
+#include "reports/compare.h"
+#include "reports/report.h"
+#include "reports/text.h"
+
+namespace rotor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Runs of one build differ by more than processes in turns do.
+constexpr double kLeastEffect = 0.05;
+// Seconds that a run may take longer than its budget.
+constexpr double kGrace = 120;
+
+Report measure_now(const GateOptions& options) {
+  const ScratchFolder scratch;
+  const std::string out = scratch.path() / "now.json";
+  std::vector<std::string> argv = {fs::read_symlink("/proc/self/exe"),
+                                   "--suite",
+                                   "gate",
+                                   "--seed",
+                                   std::to_string(options.seed),
+                                   "--budget",
+                                   std::to_string(options.budget_s),
+                                   "--out",
+                                   out};
+  if (!options.device.empty()) argv.insert(argv.end(), {"--device", options.device});
+  argv.insert(argv.end(), options.args.begin(), options.args.end());
+  const ProcessEnd end =
+      run_process(argv, options.budget_s + kGrace, scratch.path() / "stderr.txt", "");
+  if (!fs::exists(out)) {
+    throw DeviceError("the gate's run left no report (exit " + std::to_string(end.code) +
+                      "): " + end.last_line);
+  }
+  return read_json(load_file(out), out);
+}
+
+// Of what the report knows, that which was run now.
+Report restricted(Report known, const Report& now) {
+  std::erase_if(known.results, [&](const CaseResult& r) {
+    return std::none_of(now.results.begin(), now.results.end(), [&](const CaseResult& x) {
+      return x.spec.id == r.spec.id && x.device == r.device;
+    });
+  });
+  std::erase_if(known.battery, [&](const RowCheck& r) {
+    return std::none_of(now.battery.begin(), now.battery.end(), [&](const RowCheck& x) {
+      return x.variant == r.variant && x.device == r.device;
+    });
+  });
+  // Devices are part of the key, and a run of everything has more of them.
+  if (known.machine.hw_key == hardware_key(known.machine, known.devices)) {
+    std::erase_if(known.devices, [&](const DeviceFacts& d) {
+      return std::none_of(now.devices.begin(), now.devices.end(),
+                          [&](const DeviceFacts& x) { return x.id == d.id; });
+    });
+    known.machine.hw_key = hardware_key(known.machine, known.devices);
+  }
+  known.kv.clear();
+  known.kv_timings.clear();
+  return known;
+}
+
+// Slower by its whole interval, and by more than the machine itself is now.
+bool is_worth_a_look(const ComparedCase& c, double min_effect) {
+  return c.change == Change::Slower && c.speedup / c.explained.value_or(1) < 1 - min_effect;
+}
+
+std::vector<std::string> verdict_lines(const ReportComparison& comparison, double min_effect) {
+  std::vector<std::string> lines;
+  for (const ComparedCase& c : comparison.cases) {
+    if (!is_worth_a_look(c, min_effect)) continue;
+    lines.push_back("look: " + c.spec.id + " takes " + show_percent(c.b_s / c.a_s - 1) +
+                    " longer than in the report");
+  }
+  lines.push_back(lines.empty() ? "nothing to look at"
+                                : "to decide, run the gate against the program of that build");
+  return lines;
+}
+
+}  // namespace
+
+int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) {
+  const Report stored = read_json(load_file(options.base), options.base);
+  talk << "gate: measuring this build\n" << std::flush;
+  const Report now = measure_now(options);
+  if (interrupted()) return kExitInterrupted;
+  CompareRules rules;
+  rules.min_effect = std::max(kLeastEffect, options.min_effect);
+  const ReportComparison comparison =
+      compare(restricted(stored, now), options.base, now, "this build", rules);
+  if (!comparison.same_hardware) {
+    throw UsageError(options.base + ": is of another machine, " + comparison.a.label +
+                     "; times are not gated across machines, see rotor-bench compare");
+  }
+  if (comparison.cases.empty()) {
+    throw UsageError(options.base + ": has times of no case of the gate; make one with " +
+                     "--suite gate or all");
+  }
+  Document document = document_of(comparison);
+  document.title = "Gate: this build against a report";
+  const std::vector<std::string> verdict = verdict_lines(comparison, rules.min_effect);
+  document.closing.insert(document.closing.end(), verdict.begin(), verdict.end());
+  int code = exit_code(comparison);
+  if (code == kExitOk && options.fail_on_inconclusive && verdict.size() > 1) {
+    code = kExitInconclusive;
+  }
+  document.closing.push_back("exit " + std::to_string(code));
+  out << console_text(document) << std::flush;
+  for (const std::string& path : options.outs) {
+    const std::string format = format_of(path);
+    save_file(path, format == "json"       ? comparison_json(comparison)
+                    : format == "html"     ? html_text(document)
+                    : format == "markdown" ? markdown_text(document)
+                    : format == "csv"      ? comparison_csv(comparison)
+                                           : console_text(document));
+    talk << "gate: " << path << '\n';
+  }
+  return code;
+}
+
+}  // namespace rotor
