@@ -106,6 +106,7 @@ int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) 
   }
   Document document = document_of(comparison);
   document.title = "Gate: this build against a report";
+  std::erase_if(document.closing, [](const std::string& s) { return s.starts_with("exit "); });
   const std::vector<std::string> verdict = verdict_lines(comparison, rules.min_effect);
   document.closing.insert(document.closing.end(), verdict.begin(), verdict.end());
   int code = exit_code(comparison);
