@@ -1,5 +1,6 @@
 #include "runtime/vulkan_traits.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -15,11 +16,15 @@ struct FeatureChain {
                                            VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceShaderIntegerDotProductFeatures dot{
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+  VkPhysicalDeviceCooperativeMatrixFeaturesNV matrix{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
 
-  explicit FeatureChain(bool with_dot) {
+  FeatureChain(bool with_dot, bool with_matrix) {
     base.pNext = &v11;
     v11.pNext = &v12;
-    if (with_dot) v12.pNext = &dot;
+    void** end = &v12.pNext;
+    if (with_dot) end = &(*static_cast<decltype(dot)*>(*end = &dot)).pNext;
+    if (with_matrix) *end = &matrix;
   }
   FeatureChain(const FeatureChain&) = delete;
   FeatureChain& operator=(const FeatureChain&) = delete;
@@ -36,6 +41,24 @@ bool has_extension(VkPhysicalDevice device, const char* name) {
     if (std::strcmp(e.extensionName, name) == 0) return true;
   }
   return false;
+}
+
+// Whether the device multiplies 16 x 32 by 32 x 16 signed bytes into 32-bit sums, a subgroup at a time:
+// what shaders/matmul_bitpacked_coop.comp is made of.
+bool multiplies_byte_matrices(VkPhysicalDevice device) {
+  std::uint32_t count = 0;
+  vulkan_check(vkGetPhysicalDeviceCooperativeMatrixPropertiesNV(device, &count, nullptr),
+               "vkGetPhysicalDeviceCooperativeMatrixPropertiesNV");
+  const VkCooperativeMatrixPropertiesNV empty{
+      .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_NV};
+  std::vector<VkCooperativeMatrixPropertiesNV> list(count, empty);
+  vulkan_check(vkGetPhysicalDeviceCooperativeMatrixPropertiesNV(device, &count, list.data()),
+               "vkGetPhysicalDeviceCooperativeMatrixPropertiesNV");
+  return std::any_of(list.begin(), list.end(), [](const VkCooperativeMatrixPropertiesNV& m) {
+    return m.MSize == 16 && m.NSize == 16 && m.KSize == 32 && m.scope == VK_SCOPE_SUBGROUP_NV &&
+           m.AType == VK_COMPONENT_TYPE_SINT8_NV && m.BType == VK_COMPONENT_TYPE_SINT8_NV &&
+           m.CType == VK_COMPONENT_TYPE_SINT32_NV && m.DType == VK_COMPONENT_TYPE_SINT32_NV;
+  });
 }
 
 // A family that computes; one with timestamps is better.
@@ -162,12 +185,19 @@ std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask
   properties.driver.pNext = &properties.subgroup;
   if (dot_known) properties.subgroup.pNext = &properties.dot;
   vkGetPhysicalDeviceProperties2(device, &properties.base);
-  FeatureChain features(dot_known);
+  const bool matrix_known = has_extension(device, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  FeatureChain features(dot_known, matrix_known);
   vkGetPhysicalDeviceFeatures2(device, &features.base);
+  // The shader counts on subgroups of 32.
+  const bool matrices = matrix_known && features.matrix.cooperativeMatrix &&
+                        features.v12.shaderInt8 && features.v12.vulkanMemoryModel &&
+                        properties.subgroup.subgroupSize == 32 && multiplies_byte_matrices(device);
   vkGetPhysicalDeviceMemoryProperties(device, &traits.memory);
   traits.subgroup_size = properties.subgroup.subgroupSize;
   traits.info = describe(properties, traits.timestamp_bits);
-  traits.info.features = kernel_features(features, properties.subgroup) & mask;
+  traits.info.features = kernel_features(features, properties.subgroup);
+  if (matrices) traits.info.features |= feature::CoopMatrix;
+  traits.info.features &= mask;
   traits.info.facts["features"] = feature_list(traits.info.features);
   return traits;
 }
@@ -176,27 +206,33 @@ VkDevice create_vulkan_device(const VulkanTraits& traits) {
   const auto on = [&](Features bit) -> VkBool32 {
     return (traits.info.features & bit) != 0 ? VK_TRUE : VK_FALSE;
   };
-  FeatureChain features(on(feature::IntegerDot) == VK_TRUE);
+  FeatureChain features(on(feature::IntegerDot), on(feature::CoopMatrix));
   features.v11.storageBuffer16BitAccess = on(feature::Half);
   features.v12.shaderFloat16 = on(feature::Half);
-  features.v12.shaderInt8 = on(feature::Int8Storage);
+  features.v12.shaderInt8 = on(feature::Int8Storage | feature::CoopMatrix);
   features.v12.storageBuffer8BitAccess = on(feature::Int8Storage);
   features.v12.timelineSemaphore = VK_TRUE;  // every driver of 1.2 must have them
   features.dot.shaderIntegerDotProduct = on(feature::IntegerDot);
+  features.matrix.cooperativeMatrix = on(feature::CoopMatrix);
+  features.v12.vulkanMemoryModel = on(feature::CoopMatrix);
 
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                       .queueFamilyIndex = traits.queue_family,
                                       .queueCount = 1,
                                       .pQueuePriorities = &priority};
-  const char* const extensions[] = {VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME};
-  const bool extend = traits.integer_dot_by_extension && on(feature::IntegerDot) == VK_TRUE;
-  const VkDeviceCreateInfo info{.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                .pNext = &features.base,
-                                .queueCreateInfoCount = 1,
-                                .pQueueCreateInfos = &queue,
-                                .enabledExtensionCount = extend ? 1u : 0u,
-                                .ppEnabledExtensionNames = extensions};
+  std::vector<const char*> extensions;
+  if (traits.integer_dot_by_extension && on(feature::IntegerDot)) {
+    extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+  }
+  if (on(feature::CoopMatrix)) extensions.push_back(VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  const VkDeviceCreateInfo info{
+      .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+      .pNext = &features.base,
+      .queueCreateInfoCount = 1,
+      .pQueueCreateInfos = &queue,
+      .enabledExtensionCount = static_cast<std::uint32_t>(extensions.size()),
+      .ppEnabledExtensionNames = extensions.data()};
   VkDevice device = VK_NULL_HANDLE;
   vulkan_check(vkCreateDevice(traits.physical, &info, nullptr, &device), "vkCreateDevice");
   return device;
