@@ -39,7 +39,7 @@ test_alone() {
   local library path
   : >"$place/empty"
   for library in libOpenCL.so.1 libvulkan.so.1; do
-    path=$(ldconfig -p | awk -v name="$library" '$1 == name { print $NF; exit }')
+    path=$(ldconfig -p | awk -v name="$library" '$1 == name && !found++ { print $NF }')
     [ -z "$path" ] || mount --bind "$place/empty" "$(realpath "$path")"
   done
   test_programs
