@@ -1,19 +1,18 @@
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <map>
 #include <thread>
 #include <tuple>
 
 #include "core/random.h"
 #include "verify/cases.h"
+#include "verify/copies.h"
 #include "verify/verdicts.h"
 #include "verify/verify.h"
 
 namespace rotor {
 namespace {
-
-constexpr std::size_t kGuard = kViewAlignment;  // on both sides of an output
-constexpr std::byte kGuardByte{0xFF};
 
 // One input of a trial: activations and what should come of them.
 struct Input {
@@ -40,11 +39,11 @@ struct ReferenceCache::Data {
   std::uint64_t weights_seed = 0;
   // Packed like the last variant's.
   Packing packing = Packing::None;
-  Bytes packed;
+  std::shared_ptr<const Bytes> packed;
   std::map<Key, std::vector<Input>> inputs;
 
   const MatmulData& weights_of(const Case& spec);
-  const Bytes& packed_of(const Case& spec, const KernelVariant& variant);
+  std::shared_ptr<const Bytes> packed_of(const Case& spec, const KernelVariant& variant);
   const std::vector<Input>& inputs_of(const Case& spec, Op op);
 };
 
@@ -54,15 +53,17 @@ ReferenceCache::~ReferenceCache() = default;
 const MatmulData& ReferenceCache::Data::weights_of(const Case& spec) {
   if (weights.n == spec.n && weights.k == spec.k && weights_seed == spec.seed) return weights;
   packing = Packing::None;
-  packed.clear();
   make_weights(composite(), spec.seed, spec.n, spec.k, weights);
   weights_seed = spec.seed;
   return weights;
 }
 
-const Bytes& ReferenceCache::Data::packed_of(const Case& spec, const KernelVariant& variant) {
+std::shared_ptr<const Bytes> ReferenceCache::Data::packed_of(const Case& spec,
+                                                             const KernelVariant& variant) {
   const MatmulData& data = weights_of(spec);
-  if (packing != variant.packing) packed = matmul_weights(variant, data);
+  if (packing != variant.packing) {
+    packed = std::make_shared<const Bytes>(matmul_weights(variant, data));
+  }
   packing = variant.packing;
   return packed;
 }
@@ -95,20 +96,17 @@ struct MatmulTrial::State {
   ReferenceCache::Data& references;
   MatmulParams params;
   std::vector<std::unique_ptr<Buffer>> activations;  // in the order of the contract
-  std::vector<std::unique_ptr<Buffer>> weights;      // one per rotation
+  std::vector<Bytes> activation_bytes;               // what is in the buffers now
   std::unique_ptr<Buffer> scales;
-  std::vector<std::unique_ptr<Buffer>> outputs;  // one per rotation, with guards
-  std::vector<bool> used;                        // outputs that a launch wrote since the poison
-  std::vector<Bytes> activation_bytes;           // what is in the buffers now
-  std::uint64_t weight_digest = 0;
-  std::uint64_t scale_digest = 0;
+  Bytes scale_bytes;
+  std::shared_ptr<const Bytes> packed;  // what is in every copy of the weights
+  Copies weights;                       // one per rotation
+  Copies outputs;                       // one per rotation
+  std::vector<bool> used;               // outputs that a launch wrote since the poison
 
-  std::size_t output_bytes() const { return std::size_t{spec.m} * spec.n * sizeof(float); }
-  View output(std::size_t copy) { return {*outputs[copy], kGuard, output_bytes()}; }
   void upload(const Input& input);
-  void poison(std::size_t copy, unsigned pattern);
-  void launch(std::size_t copy);
-  Bytes download(std::size_t copy, Verdict& verdict);
+  void launch(std::uint32_t copy);
+  Bytes run(std::uint32_t copy, unsigned pattern, Verdict& verdict);
   void check_input(const Input& input, Verdict& verdict);
   void check_inputs_unchanged(Verdict& verdict);
 };
@@ -137,6 +135,18 @@ MatmulData with_weights(const MatmulData& weights, const Input& input, std::uint
   return data;
 }
 
+Bytes poison(std::size_t bytes, unsigned pattern) {
+  Bytes content(bytes);
+  fill_poison(content, pattern);
+  return content;
+}
+
+void look_at_guards(const Copies::Found& found, Verdict& verdict) {
+  if (found.guards_intact) return;
+  verdict.guards_intact = false;
+  add_failure(verdict, Status::FailGuard, "guard_overwritten", "wrote outside its output");
+}
+
 std::string where(const Case& spec, const Input& input) {
   return input.distribution + " m=" + std::to_string(spec.m) + " n=" + std::to_string(spec.n) +
          " k=" + std::to_string(spec.k) + ": ";
@@ -145,29 +155,31 @@ std::string where(const Case& spec, const Input& input) {
 }  // namespace
 
 MatmulTrial::MatmulTrial(Device& device, const KernelVariant& variant, const Case& spec,
-                         std::uint32_t rotate_buffers, ReferenceCache& references)
-    : state_(new State{device,
-                       spec,
-                       variant.op,
-                       device.prepare(variant),
-                       references.data(),
-                       {spec.m, spec.n, spec.k, activation_stride(spec.k)}}) {
+                         std::uint32_t rotate_buffers, ReferenceCache& references) {
   assert(rotate_buffers > 0);
+  ReferenceCache::Data& references_data = references.data();
+  const std::vector<Input>& inputs = references_data.inputs_of(spec, variant.op);
+  const MatmulData& weights = references_data.weights_of(spec);
+  const std::shared_ptr<const Bytes> packed = references_data.packed_of(spec, variant);
+  state_.reset(
+      new State{device,
+                spec,
+                variant.op,
+                device.prepare(variant),
+                references_data,
+                {spec.m, spec.n, spec.k, activation_stride(spec.k)},
+                {},
+                matmul_activations(variant.op, with_weights(weights, inputs.back(), spec.m)),
+                nullptr,
+                to_bytes(weights.scales),
+                packed,
+                Copies(device, packed->size(), rotate_buffers),
+                Copies(device, std::size_t{spec.m} * spec.n * sizeof(float), rotate_buffers),
+                std::vector<bool>(rotate_buffers)});
   State& s = *state_;
-  const std::vector<Input>& inputs = s.references.inputs_of(spec, s.op);
-  const MatmulData& weights = s.references.weights_of(spec);
-  s.activation_bytes = matmul_activations(s.op, with_weights(weights, inputs.back(), spec.m));
   for (const Bytes& bytes : s.activation_bytes) s.activations.push_back(make_buffer(device, bytes));
-  const Bytes scales = to_bytes(weights.scales);
-  s.scales = make_buffer(device, scales);
-  s.scale_digest = digest(scales);
-  const Bytes& packed = s.references.packed_of(spec, variant);
-  s.weight_digest = digest(packed);
-  for (std::uint32_t copy = 0; copy < rotate_buffers; ++copy) {
-    s.weights.push_back(make_buffer(device, packed));
-    s.outputs.push_back(device.allocate(s.output_bytes() + 2 * kGuard));
-  }
-  s.used.resize(rotate_buffers);
+  s.scales = make_buffer(device, s.scale_bytes);
+  s.weights.fill(*packed);
 }
 
 MatmulTrial::~MatmulTrial() = default;
@@ -180,47 +192,31 @@ void MatmulTrial::State::upload(const Input& input) {
   }
 }
 
-void MatmulTrial::State::poison(std::size_t copy, unsigned pattern) {
-  Bytes bytes(outputs[copy]->bytes(), kGuardByte);
-  fill_poison(std::span(bytes).subspan(kGuard, output_bytes()), pattern);
-  device.write(*outputs[copy], bytes);
-  used[copy] = false;
-}
-
-void MatmulTrial::State::launch(std::size_t copy) {
+void MatmulTrial::State::launch(std::uint32_t copy) {
   std::vector<View> views;
   for (const auto& buffer : activations) views.emplace_back(*buffer);
-  views.emplace_back(*weights[copy]);
+  views.push_back(weights[copy]);
   views.emplace_back(*scales);
-  views.push_back(output(copy));
+  views.push_back(outputs[copy]);
   device.dispatch(*kernel, views, as_bytes(params));
   used[copy] = true;
 }
 
-// The output without its guards, which are checked.
-Bytes MatmulTrial::State::download(std::size_t copy, Verdict& verdict) {
-  Bytes bytes = read_all(device, *outputs[copy]);
-  const auto untouched = [](std::byte b) { return b == kGuardByte; };
-  const auto first = bytes.begin() + kGuard;
-  const auto last = bytes.end() - kGuard;
-  if (!std::all_of(bytes.begin(), first, untouched) || !std::all_of(last, bytes.end(), untouched)) {
-    verdict.guards_intact = false;
-    add_failure(verdict, Status::FailGuard, "guard_overwritten", "wrote outside its output");
-  }
-  return {first, last};
+// What one launch writes over the poison.
+Bytes MatmulTrial::State::run(std::uint32_t copy, unsigned pattern, Verdict& verdict) {
+  outputs.fill(copy, poison(outputs.bytes(), pattern));
+  launch(copy);
+  device.finish();
+  Bytes bytes;
+  const Copies::Found found = outputs.read(copy, bytes);
+  look_at_guards(found, verdict);
+  return {found.content.begin(), found.content.end()};
 }
 
 // Two launches with different poison, on the first and the last copy of the weights.
 void MatmulTrial::State::check_input(const Input& input, Verdict& verdict) {
   upload(input);
-  const std::size_t copies[2] = {0, outputs.size() - 1};
-  Bytes outs[2];
-  for (unsigned run = 0; run < 2; ++run) {
-    poison(copies[run], run);
-    launch(copies[run]);
-    device.finish();
-    outs[run] = download(copies[run], verdict);
-  }
+  const Bytes outs[2] = {run(0, 0, verdict), run(outputs.count() - 1, 1, verdict)};
   if (any_poison_left(outs[0], outs[1])) {
     verdict.poison_cleared = false;
     add_failure(verdict, Status::FailVerify, "poison_left",
@@ -244,11 +240,14 @@ void MatmulTrial::State::check_input(const Input& input, Verdict& verdict) {
 }
 
 void MatmulTrial::State::check_inputs_unchanged(Verdict& verdict) {
-  bool same = digest(read_all(device, *scales)) == scale_digest;
+  bool same = read_all(device, *scales) == scale_bytes;
   for (std::size_t i = 0; i < activations.size(); ++i) {
     same = same && read_all(device, *activations[i]) == activation_bytes[i];
   }
-  for (const auto& copy : weights) same = same && digest(read_all(device, *copy)) == weight_digest;
+  weights.each([&](std::uint32_t, const Copies::Found& found) {
+    same = same && found.guards_intact &&
+           std::memcmp(found.content.data(), packed->data(), packed->size()) == 0;
+  });
   if (same) return;
   verdict.inputs_unchanged = false;
   add_failure(verdict, Status::FailGuard, "input_changed", "changed one of its inputs");
@@ -264,11 +263,13 @@ Verdict MatmulTrial::check() {
 }
 
 void MatmulTrial::dispatch(std::uint64_t i) {
-  state_->launch(i % state_->outputs.size());
+  state_->launch(static_cast<std::uint32_t>(i % state_->outputs.count()));
 }
 
 void MatmulTrial::poison_outputs() {
-  for (std::size_t copy = 0; copy < state_->outputs.size(); ++copy) state_->poison(copy, 0);
+  State& s = *state_;
+  s.outputs.fill(poison(s.outputs.bytes(), 0));
+  s.used.assign(s.used.size(), false);
 }
 
 void MatmulTrial::check_timed(Verdict& verdict) {
@@ -276,17 +277,18 @@ void MatmulTrial::check_timed(Verdict& verdict) {
   s.device.finish();
   const Input& input = s.references.inputs_of(s.spec, s.op).back();
   bool right = std::find(s.used.begin(), s.used.end(), true) != s.used.end();
-  for (std::size_t copy = 0; copy < s.outputs.size(); ++copy) {
-    if (!s.used[copy]) continue;
-    const Bytes out = s.download(copy, verdict);
-    const Comparison found = compare_matmul(input.expected, view_as<float>(out), s.spec.n);
-    add_comparison(verdict, found);
-    right = right && found.equal();
-    if (!found.equal()) {
+  s.outputs.each([&](std::uint32_t copy, const Copies::Found& found) {
+    look_at_guards(found, verdict);
+    if (!s.used[copy]) return;
+    const Comparison values =
+        compare_matmul(input.expected, view_as<float>(found.content), s.spec.n);
+    add_comparison(verdict, values);
+    right = right && values.equal();
+    if (!values.equal()) {
       add_failure(verdict, Status::FailVerify, "wrong_values_timed",
-                  where(s.spec, input) + "after timing " + describe_mismatches(found));
+                  where(s.spec, input) + "after timing " + describe_mismatches(values));
     }
-  }
+  });
   s.check_inputs_unchanged(verdict);
   verdict.timed_output_verified = right && verdict.guards_intact && verdict.inputs_unchanged;
 }
@@ -296,13 +298,13 @@ std::uint64_t MatmulTrial::macs() const {
 }
 
 std::uint64_t MatmulTrial::min_bytes() const {
-  std::uint64_t bytes = weight_bytes() + state_->output_bytes();
+  std::uint64_t bytes = weight_bytes() + state_->outputs.bytes();
   for (const auto& buffer : state_->activations) bytes += buffer->bytes();
   return bytes;
 }
 
 std::uint64_t MatmulTrial::weight_bytes() const {
-  return state_->weights.front()->bytes() + state_->scales->bytes();
+  return state_->weights.bytes() + state_->scales->bytes();
 }
 
 }  // namespace rotor
