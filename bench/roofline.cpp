@@ -1,11 +1,11 @@
 #include "bench/roofline.h"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <map>
 
 #include "bench/sampling.h"
+#include "bench/timed_launch.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "core/stats.h"
@@ -57,37 +57,6 @@ std::vector<double> sample(const std::function<void(std::uint64_t)>& body) {
   for (int i = 0; i < kSamples; ++i) samples.push_back(seconds(times) / static_cast<double>(times));
   return samples;
 }
-
-// The buffers of one launch of `variant`, as the contract wants them; contents do not matter.
-class Launch {
- public:
-  template <typename Params>
-  Launch(Device& device, const Kernel& kernel, const Params& params)
-      : device_(device), kernel_(kernel), params_(sizeof params) {
-    std::memcpy(params_.data(), &params, sizeof params);
-    const KernelVariant& variant = kernel.variant();
-    for (std::size_t i = 0; i < contract(variant.op).buffers.size(); ++i) {
-      const std::size_t bytes = buffer_bytes(variant.op, i, params_, variant.packing);
-      buffers_.push_back(device.allocate(bytes));
-      device.write(*buffers_.back(), std::vector<std::byte>(bytes));
-      views_.emplace_back(*buffers_.back());
-    }
-  }
-
-  // Seconds of one launch among `count`, on the clock that cases are timed with.
-  double seconds(std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) device_.dispatch(kernel_, views_, params_);
-    const Timing timing = device_.finish();
-    return timing.device_seconds.value_or(timing.host_seconds) / count;
-  }
-
- private:
-  Device& device_;
-  const Kernel& kernel_;
-  std::vector<std::byte> params_;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
-  std::vector<View> views_;
-};
 
 }  // namespace
 
@@ -152,7 +121,7 @@ RoofMeter::~RoofMeter() = default;
 std::vector<Roof> RoofMeter::measure_launch(const std::string& at) {
   KernelSet kernels(device_);
   const Kernel& kernel = kernels.get(Op::NormQuant, Packing::None, 1);
-  Launch launch(device_, kernel, NormParams{1, 64, activation_stride(64), 1e-5f});
+  TimedLaunch launch(device_, kernel, NormParams{1, 64, activation_stride(64), 1e-5f});
   launch.seconds(kLaunches);
   Roof roof{device_.info().id, "launch_latency", {}, at, 0, "ns", {}, {}};
   for (int i = 0; i < kSamples; ++i) roof.samples.push_back(1e9 * launch.seconds(kLaunches));
@@ -187,7 +156,7 @@ std::vector<Roof> RoofMeter::measure_table_reads(const std::vector<std::size_t>&
   std::vector<Roof> roofs;
   for (const std::size_t bytes : sizes) {
     const auto n = static_cast<std::uint32_t>(bytes / (k * sizeof(float)));
-    Launch launch(device_, kernel, HeadParams{1, n, k, n});
+    TimedLaunch launch(device_, kernel, HeadParams{1, n, k, n});
     launch.seconds(1);
     Roof roof{device_.info().id, "read_bw", bytes, at, 0, "bytes/s", {}, {}};
     for (int i = 0; i < kSamples; ++i) {

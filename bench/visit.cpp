@@ -104,6 +104,10 @@ void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Cloc
   trial_->poison_outputs();
   events_.phase("sample");
   {
+    const Phase settle(result, "settle");
+    events_.settle();
+  }
+  {
     const Phase sample(result, "sample");
     result.measurement = take_samples(launches, since_start, rules);
   }

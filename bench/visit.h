@@ -16,6 +16,8 @@ namespace rotor {
 struct VisitEvents {
   std::function<void(const char* phase)> phase = [](const char*) {};
   std::function<void(const char* phase)> alive = [](const char*) {};
+  // Right before samples are taken: time to bring the device to its full speed.
+  std::function<void()> settle = [] {};
 };
 
 // Runs visits on one device, and keeps what visits of the same kernel and shape have in common.

@@ -30,7 +30,8 @@ Workbench::Workbench(const BenchOptions& options, const BenchPlan& plan, const s
       plan_(plan),
       device_(open_device(device, options.device_options)),
       visitor_(*device_, VisitEvents{[this](const char* phase) { sink_->phase(phase); },
-                                     [this](const char* phase) { sink_->alive(phase); }}) {}
+                                     [this](const char* phase) { sink_->alive(phase); },
+                                     [this] { wake(); }}) {}
 
 double Workbench::now() const {
   return steady_seconds() - run_start_;
@@ -56,10 +57,12 @@ void Workbench::dispatch(const Task& task) {
     case TaskKind::MeasureAll:
       sink_->phase("roofline");
       if (!roof_meter_) roof_meter_ = std::make_unique<RoofMeter>(*device_);
+      wake();
       return add_roofs(roof_meter_->measure_all(task.what));
     case TaskKind::Control:
       sink_->phase("roofline");
       if (!roof_meter_) roof_meter_ = std::make_unique<RoofMeter>(*device_);
+      wake();
       return add_roofs(roof_meter_->measure_controls(task.what));
     case TaskKind::CheckKv:
       return check_kv_model(task);
@@ -98,6 +101,11 @@ void Workbench::visit(const Task& task) {
     sink_->record(result);
     return result.measurement ? median(result.measurement->samples_s) : 0.0;
   });
+}
+
+void Workbench::wake() {
+  if (!waker_) waker_ = make_waker(*device_);
+  if (*waker_) (*waker_)->wake();
 }
 
 void Workbench::add_roofs(const std::vector<Roof>& roofs) {
@@ -147,6 +155,7 @@ void Workbench::time_kv_model(const Task& task) {
     sink_->record(timing);
     sink_->alive("position " + std::to_string(timing.position));
   };
+  wake();
   time_kv(*device_, *open_checkpoint(plan_.model), suite, task.longest_s);
   if (cut) warn_of_cut();
 }

@@ -9,6 +9,7 @@
 #include "bench/roofline.h"
 #include "bench/task.h"
 #include "bench/visit.h"
+#include "bench/waker.h"
 
 namespace rotor {
 
@@ -24,6 +25,7 @@ class Workbench {
   void dispatch(const Task& task);
   void check_row(const Task& task);
   void visit(const Task& task);
+  void wake();
   void add_roofs(const std::vector<Roof>& roofs);
   bool go_on(const Task& task, bool& cut) const;
   void warn_of_cut() const;
@@ -37,6 +39,7 @@ class Workbench {
   std::unique_ptr<Device> device_;
   Visitor visitor_;
   std::unique_ptr<RoofMeter> roof_meter_;
+  std::optional<std::unique_ptr<Waker>> waker_;  // made when first needed
   ClockCheck clock_ = check_clock(steady_seconds);
   const TaskSink* sink_ = nullptr;  // of the task at hand
   double run_start_ = 0;            // on the clock of the process
