@@ -1,5 +1,7 @@
 # Writes page_parts.h: the style and the scripts of the pages as C++ text, each with the hash by which
-# a page's content security policy allows it. Run by the build: cmake -DSOURCE=... -DOUT=... -P page.cmake
+# a page's content security policy allows it. Run by the build:
+#   cmake -DSOURCE=... -DOUT=... [-DCHART_LIBRARY=chart.min.js] -P page.cmake
+# Without the library there are no scripts that draw.
 
 # "sha256-..." of a text: SHA-256 in base 64. Every three hexadecimal digits are two base-64 digits;
 # the 64th stands alone, with zero bits behind it.
@@ -21,9 +23,12 @@ function(policy_hash text result)
   set(${result} "sha256-${out}${a}=" PARENT_SCOPE)
 endfunction()
 
-set(header "#pragma once\nnamespace rotor::page {\n")
-function(add_part name file)
+# `Part{text, hash}` of a file.
+function(part_of file result)
   file(READ ${file} text)
+  if("${text}" MATCHES "</[sS][cCtT]|<!--")
+    message(FATAL_ERROR "${file}: what ends a script or a style inside a page cannot be in one")
+  endif()
   policy_hash("${text}" hash)
   # Compilers limit the length of a literal; neighbours join.
   string(LENGTH "${text}" length)
@@ -32,11 +37,33 @@ function(add_part name file)
     string(SUBSTRING "${text}" ${begin} 8000 chunk)
     string(APPEND literal "R\"rotor(${chunk})rotor\"\n")
   endforeach()
-  string(APPEND header "inline constexpr char k${name}[] =\n${literal};\n"
-    "inline constexpr char k${name}Hash[] = \"${hash}\";\n")
-  set(header "${header}" PARENT_SCOPE)
+  set(${result} "{${literal}, \"${hash}\"}" PARENT_SCOPE)
 endfunction()
-add_part(Style ${SOURCE}/reports/page.css)
-add_part(Sort ${SOURCE}/reports/page_sort.js)
-string(APPEND header "}  // namespace rotor::page\n")
-file(WRITE ${OUT} "${header}")
+
+part_of(${SOURCE}/reports/page.css style)
+part_of(${SOURCE}/reports/page_sort.js sort)
+set(parts "")
+set(count 0)
+if(CHART_LIBRARY)
+  set(names page_text page_figure page_roofline page_variants page_kv)  # each uses what is before it
+  list(TRANSFORM names REPLACE "(.+)" "${SOURCE}/reports/\\1.js")
+  foreach(file ${CHART_LIBRARY} ${names})
+    part_of(${file} part)
+    string(APPEND parts "${part},\n")
+    math(EXPR count "${count} + 1")
+  endforeach()
+endif()
+file(WRITE ${OUT} "#pragma once
+#include <array>
+namespace rotor::page {
+struct Part {
+  const char* text;
+  const char* hash;
+};
+inline constexpr Part kStyle = ${style};
+inline constexpr Part kSort = ${sort};
+// The chart library and what draws with it; nothing where the library was not found.
+inline constexpr std::array<Part, ${count}> kCharts = {{
+${parts}}};
+}  // namespace rotor::page
+")

@@ -242,7 +242,7 @@ std::string group_mark(const KvGroup& group) {
   return skipped ? "~ " : "✗ ";
 }
 
-std::string kv_table(const Report& report) {
+std::string kv_block(const Report& report) {
   if (report.kv.empty()) return "";
   std::string out =
       "\nKV cache against no cache: ways to fill it that pass, and the worst of each\n";
@@ -267,7 +267,7 @@ const KvTiming* baseline_of(const Report& report, const KvTiming& timing) {
   return nullptr;
 }
 
-std::string kv_timing_table(const Report& report) {
+std::string kv_timing_block(const Report& report) {
   if (report.kv_timings.empty()) return "";
   std::string out =
       "\nModels: time per token at a position, × the CPU without a cache; prompts of that "
@@ -302,7 +302,7 @@ std::string setup_name(const QualityResult& q) {
          (q.head.empty() ? "" : ", head " + q.head);
 }
 
-std::string quality_table(const Report& report) {
+std::string quality_block(const Report& report) {
   if (report.quality.empty()) return "";
   std::string out = '\n' + pad_right("Quality", 47) + pad_left("perplexity", 11) +
                     pad_left("nll", 8) + pad_left("answers right", 16) +
@@ -323,7 +323,7 @@ std::string quality_table(const Report& report) {
 }
 
 // How the ways to choose tokens compare, on the first setup of each device; the report has the rest.
-std::string strategy_table(const Report& report) {
+std::string strategy_block(const Report& report) {
   std::string blocks;
   std::string shown;  // the device before
   for (const QualityResult& quality : report.quality) {
@@ -354,7 +354,7 @@ std::string show_p(double p) {
   return out.str();
 }
 
-std::string sampler_table(const Report& report) {
+std::string sampler_block(const Report& report) {
   if (report.sampler_checks.empty()) return "";
   std::string out = '\n' + pad_right("Drawn tokens against the exact distribution", 44) +
                     pad_left("draws", 8) + pad_left("tokens", 8) + pad_left("chi-square", 12) +
@@ -414,8 +414,8 @@ std::string result_tables(const Report& report) {
         "outputs compared.\n";
     out += winners_table(report, groups, derived);
   }
-  out += kv_table(report) + kv_timing_table(report) + quality_table(report);
-  return out + strategy_table(report) + sampler_table(report);
+  out += kv_block(report) + kv_timing_block(report) + quality_block(report);
+  return out + strategy_block(report) + sampler_block(report);
 }
 
 }  // namespace rotor

@@ -94,6 +94,10 @@ std::string csv_number(double value) {
 
 }  // namespace
 
+Cell count_cell(std::uint64_t count) {
+  return {std::to_string(count), static_cast<double>(count)};
+}
+
 std::string console_tables(const std::vector<TextTable>& tables) {
   std::string out;
   for (const TextTable& table : tables) {

@@ -5,9 +5,8 @@
 #include "reports/text.h"
 
 namespace rotor {
-namespace {
 
-std::string what_of(const Roof& roof) {
+std::string roof_name(const Roof& roof) {
   static const std::map<std::string, std::string> names = {
       {"read_bw", "reading"},          {"copy_bw", "copying"},
       {"int8_dot", "int8 products"},   {"int32_mad", "int32 products"},
@@ -20,6 +19,8 @@ std::string what_of(const Roof& roof) {
   if (roof.threads) what += ", " + count_of(*roof.threads, "thread");
   return what;
 }
+
+namespace {
 
 Cell shown(const Roof& roof, double value) {
   if (roof.unit == "ns") return {show_seconds(value * 1e-9, 3), value};
@@ -35,7 +36,7 @@ TextTable roof_table(const Report& report) {
   std::map<std::pair<std::string, std::string>, std::size_t> seen;  // -> row
   std::vector<std::vector<const Roof*>> rows;
   for (const Roof& roof : report.roofs) {
-    const auto [found, fresh] = seen.try_emplace({roof.device, what_of(roof)}, rows.size());
+    const auto [found, fresh] = seen.try_emplace({roof.device, roof_name(roof)}, rows.size());
     if (fresh) rows.emplace_back();
     rows[found->second].push_back(&roof);
   }
@@ -46,7 +47,7 @@ TextTable roof_table(const Report& report) {
         });
     const std::size_t times = roofs.size();
     table.rows.push_back({roofs[0]->device,
-                          what_of(*roofs[0]),
+                          roof_name(*roofs[0]),
                           shown(**high, (*high)->median),
                           shown(**low, (*low)->median),
                           {std::to_string(times) + "×", static_cast<double>(times)}});

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build git ca-certificates
-  libbenchmark-dev libeigen3-dev libcli11-dev nlohmann-json3-dev
+  libbenchmark-dev libeigen3-dev libcli11-dev nlohmann-json3-dev libjs-chart.js
   libvulkan-dev libvulkan-volk-dev glslc
   ocl-icd-opencl-dev opencl-c-headers opencl-clhpp-headers)
 test=(libgtest-dev libgmock-dev googletest ccache python3 python3-numpy python3-jsonschema
