@@ -54,6 +54,7 @@ stage_bench() {
   mkdir -p out
   build/ci/rotor-bench --suite all --device cpu --budget 3m --out out/ci-report.json >/dev/null
   scripts/validate_report.py out/ci-report.json
+  scripts/test_page.py build/ci --report out/ci-report.json
   python3 scripts/bad_input_test.py build/ci
   python3 scripts/fetch_model_test.py
 }
