@@ -22,14 +22,42 @@ std::string render(const ReportComparison& comparison, const std::string& format
   return comparison_json(comparison);
 }
 
+std::string render(const HeldAgainst& held, const std::string& format) {
+  if (format == "console") return console_text(document_of(held));
+  if (format == "markdown") return markdown_text(document_of(held));
+  if (format == "html") return html_text(document_of(held));
+  if (format == "csv") return held_csv(held);
+  return held_json(held);
+}
+
 std::string render(const Report& report, const std::string& path) {
   if (path.ends_with(".xml")) return report_junit(report);
   const std::string format = format_of(path);
+  if (format == "console" && report.published) return console_text(document_of(report));
   if (format == "console") return heading(report) + result_tables(report) + closing_block(report);
   if (format == "markdown") return markdown_text(document_of(report));
   if (format == "html") return html_text(document_of(report));
   if (format == "csv") return report_csv(report);
   return write_json(report);
+}
+
+void check_outs(const std::vector<std::string>& outs) {
+  for (const std::string& path : outs) {
+    format_of(path);
+    check_writable(path);
+  }
+}
+
+// To standard output and to the files, each in its format.
+template <typename T>
+int deliver(const T& result, const CompareOptions& options, std::ostream& out, std::ostream& talk) {
+  out << render(result, options.format) << std::flush;
+  if (!out) throw OutputError("the comparison could not be written to standard output");
+  for (const std::string& path : options.outs) {
+    save_file(path, render(result, format_of(path)));
+    talk << "comparison: " << path << '\n';
+  }
+  return exit_code(result);
 }
 
 }  // namespace
@@ -68,21 +96,15 @@ std::string format_of(const std::string& path) {
 }
 
 int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk) {
-  for (const std::string& path : options.outs) {
-    format_of(path);
-    check_writable(path);
-  }
+  check_outs(options.outs);
+  const Report a = load_report(options.a);
+  const Report b = load_report(options.b);
+  if (a.published && b.published) require_measured(b, options.b, "a comparison");
+  if (a.published) return deliver(hold_against(a, options.a, b, options.b), options, out, talk);
+  if (b.published) return deliver(hold_against(b, options.b, a, options.a), options, out, talk);
   CompareRules rules;
   rules.min_effect = options.min_effect;
-  const ReportComparison comparison =
-      compare(load_report(options.a), options.a, load_report(options.b), options.b, rules);
-  out << render(comparison, options.format) << std::flush;
-  if (!out) throw OutputError("the comparison could not be written to standard output");
-  for (const std::string& path : options.outs) {
-    save_file(path, render(comparison, format_of(path)));
-    talk << "comparison: " << path << '\n';
-  }
-  return exit_code(comparison);
+  return deliver(compare(a, options.a, b, options.b, rules), options, out, talk);
 }
 
 }  // namespace rotor

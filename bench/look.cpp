@@ -89,6 +89,7 @@ std::vector<std::string> verdict_lines(const ReportComparison& comparison, doubl
 
 int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) {
   const Report stored = read_json(load_file(options.base), options.base);
+  require_measured(stored, options.base, "a gate");
   talk << "gate: measuring this build\n" << std::flush;
   const Report now = measure_now(options);
   if (interrupted()) return kExitInterrupted;

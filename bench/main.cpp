@@ -112,7 +112,10 @@ CLI::App* add_compare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   command->footer(
       "Times change no exit code here. 0: nothing lost, nothing wrong; 2: B got a case wrong; 4: "
-      "a case\nthat passed in A did not run to an end in B; 65: not a report");
+      "a case\nthat passed in A did not run to an end in B; 65: not a report\n"
+      "A report of published figures (reports/reference) may be one of the two: the fastest "
+      "kernels "
+      "of\nthe other are held against it");
   return command;
 }
 

@@ -217,6 +217,27 @@ TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {
   EXPECT_EQ(bench("compare a.json a.json --out c.pdf").code, 64);
 }
 
+TEST_F(MainTest, PublishedFiguresAreShownAndHeldAgainstButNeverGated) {
+  ASSERT_EQ(bench(std::string(kQuick) + "--out a.json").code, 0);
+  const std::string yoga = ROTOR_SOURCE_DIR "/reports/reference/yoga-book.json ";
+  const Outcome held = bench("compare " + yoga + "a.json --out c.json --out c.html --out c.csv");
+  EXPECT_EQ(held.code, 0) << held.err;
+  EXPECT_THAT(held.out, HasSubstr("published, not measured by rotor"));
+  EXPECT_THAT(held.out, HasSubstr("0 of 6 products that were published have a verified time"));
+  EXPECT_THAT(schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/held-1.schema.json"),
+                                load_file(folder_ / "c.json")),
+              IsEmpty());
+  // The other way round it is the same.
+  EXPECT_EQ(bench("compare a.json " + yoga).out, held.out);
+  const Outcome shown = bench("show " + yoga);
+  EXPECT_EQ(shown.code, 0);
+  EXPECT_THAT(shown.out, HasSubstr("never gated"));
+  EXPECT_EQ(bench("compare " + yoga + yoga).code, 64);
+  const Outcome gate = bench("gate " + yoga);
+  EXPECT_EQ(gate.code, 64);
+  EXPECT_THAT(gate.err, HasSubstr("published, not measured by rotor; a gate needs"));
+}
+
 // One case, so that it takes seconds. A copy of a program is not slower than itself, however noisy the
 // machine.
 TEST_F(MainTest, TheGatePassesACopyOfItself) {

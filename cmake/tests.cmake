@@ -30,3 +30,10 @@ if(ROTOR_BENCH)
   target_compile_definitions(bench_tests PRIVATE ROTOR_BENCH_PROGRAM="$<TARGET_FILE:rotor-bench>")
   add_dependencies(bench_tests rotor-bench)
 endif()
+# A second, independent validator agrees on what the repository holds.
+find_package(Python3 COMPONENTS Interpreter)
+if(Python3_FOUND)
+  file(GLOB documents CONFIGURE_DEPENDS reports/reference/*.json reports/examples/*.json)
+  add_test(NAME reports.independent_validator
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/validate_report.py ${documents})
+endif()

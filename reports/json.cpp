@@ -410,6 +410,19 @@ Json summary_json(const Report& report) {
           {"wall_s", rounded_seconds(report.summary.wall_s)}};
 }
 
+Json product_json(const PublishedProduct& p) {
+  return {{"run", p.run},
+          {"backend", p.backend},
+          {"shape", {{"n", p.n}, {"k", p.k}, {"batch", p.m}}},
+          {"ns", nanoseconds(p.seconds)}};
+}
+
+Json token_time_json(const PublishedTokenTime& t) {
+  return {{"tokens", t.tokens},
+          {"with_cache_ns", nanoseconds(t.with_cache_s)},
+          {"without_cache_ns", nanoseconds(t.without_cache_s)}};
+}
+
 struct RecordWriter {
   Json operator()(const RunStart& start) const {
     Json devices = Json::array();
@@ -463,6 +476,16 @@ std::string dump_list(const std::vector<T>& values, Convert convert) {
   return out + (values.empty() ? "]" : "\n ]");
 }
 
+std::string write_publication(const Publication& published) {
+  const Json format = {
+      {"name", "rotor.report"}, {"version", kReportVersion}, {"kind", "published"}};
+  return "{\n \"format\": " + dump(format) +
+         ",\n \"published\": {\n \"machine\": " + dump(published.machine) +
+         ",\n \"source\": " + dump(published.source) + ",\n \"notes\": " + dump(published.notes) +
+         ",\n \"products\": " + dump_list(published.products, product_json) +
+         ",\n \"tokens\": " + dump_list(published.tokens, token_time_json) + "\n }\n}\n";
+}
+
 }  // namespace
 
 std::string write_record(const Record& record) {
@@ -470,10 +493,11 @@ std::string write_record(const Record& record) {
 }
 
 std::string write_json(const Report& report) {
+  if (report.published) return write_publication(*report.published);
   const std::vector<std::optional<Derived>> derived = derive(report);
   std::size_t next = 0;
   const auto result = [&](const CaseResult& r) { return result_json(r, derived[next++]); };
-  const Json format = {{"name", "rotor.report"}, {"version", kReportVersion}};
+  const Json format = {{"name", "rotor.report"}, {"version", kReportVersion}, {"kind", "measured"}};
   std::string out = "{\n \"format\": " + dump(format);
   out += ",\n \"run\": " + dump(run_json(report.run));
   out += ",\n \"machine\": " + dump(machine_json(report.machine));

@@ -15,6 +15,7 @@
 
 #include "core/quality.h"
 #include "core/result.h"
+#include "reports/published.h"
 #include "reports/roofline.h"
 
 namespace rotor {
@@ -143,9 +144,11 @@ struct Report {
   std::vector<SamplerCheck> sampler_checks;
   std::vector<Event> events;
   Summary summary;
+  // A report of kind "published" has this, the version, and nothing else.
+  std::optional<Publication> published;
 };
 
-inline constexpr std::string_view kReportVersion = "1.2.0";
+inline constexpr std::string_view kReportVersion = "1.3.0";
 
 // --- Names of the format: the one place where they are written (reports/names.cpp). -------------
 std::string_view status_name(Status status);  // "fail_verify"

@@ -69,6 +69,7 @@ TextTable kv_times_table(const Report& report) {
 }  // namespace
 
 Document document_of(const Report& report) {
+  if (report.published) return document_of(*report.published);
   Document document;
   const BuildFacts& build = report.run.build;
   document.title = "rotor-bench on " + report.machine.label;
@@ -88,6 +89,7 @@ Document document_of(const Report& report) {
 }
 
 std::string report_csv(const Report& report) {
+  if (report.published) return publication_csv(*report.published);
   return csv_text(cases_table(report));
 }
 

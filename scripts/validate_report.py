@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Validates reports against the schema of this repository with an independent validator (the
-jsonschema package). Exit 1 names the first problem of each report."""
+"""Validates reports, and what is made of them, against the schemas of this repository with an
+independent validator (the jsonschema package). Exit 1 names the first problem of each file."""
 
 import json
 import pathlib
@@ -8,7 +8,15 @@ import sys
 
 import jsonschema
 
-SCHEMA = pathlib.Path(__file__).resolve().parent.parent / "reports" / "report-1.schema.json"
+REPORTS = pathlib.Path(__file__).resolve().parent.parent / "reports"
+# By the name in a file's "format"; the member that tells how much it holds.
+SCHEMAS = {
+    "rotor.report": ("report-1.schema.json", "results"),
+    "rotor.comparison": ("comparison-1.schema.json", "cases"),
+    "rotor.held": ("held-1.schema.json", "products"),
+    "rotor.projection": ("projection-1.schema.json", "targets"),
+    "rotor.hardware": ("hardware-1.schema.json", "targets"),
+}
 
 
 def refuse_constant(name):
@@ -19,13 +27,17 @@ def main(paths):
     if not paths:
         print("usage: validate_report.py REPORT.json ...", file=sys.stderr)
         return 64
-    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
     bad = 0
     for path in paths:
         report = json.loads(pathlib.Path(path).read_text(), parse_constant=refuse_constant)
+        name, content = SCHEMAS[report["format"]["name"]]
+        schema = json.loads((REPORTS / name).read_text())
+        validator = jsonschema.Draft202012Validator(schema)
         error = jsonschema.exceptions.best_match(validator.iter_errors(report))
         if error is None:
-            print(f"{path}: valid, {len(report['results'])} results")
+            if report["format"].get("kind") == "published":
+                report, content = report["published"], "products"
+            print(f"{path}: valid, {len(report[content])} {content}")
         else:
             bad += 1
             where = "/".join(str(p) for p in error.absolute_path)
