@@ -20,13 +20,20 @@ constexpr int kSamples = 9;
 constexpr double kSampleSeconds = 1.5e-3;
 constexpr std::size_t kSmallest = 32u << 10;
 constexpr std::size_t kMostMemory = 1u << 30;
-constexpr std::size_t kLargestTable = 64u << 20;
+constexpr std::size_t kSmallTable = 64u << 20;
+constexpr std::size_t kLargeTable = 512u << 20;
 constexpr std::uint32_t kLaunches = 32;  // of a sample: as cases are launched
 
 // What lies beyond the caches: four times their size, so that three quarters of it come from memory.
 std::size_t memory_footprint(const DeviceInfo& info) {
   const std::size_t cache = info.cache_bytes == 0 ? 64u << 20 : info.cache_bytes;
   return std::clamp<std::size_t>(4 * cache, 64u << 20, kMostMemory);
+}
+
+// Of tables that are read by a kernel: twice the cache at least, in one view.
+std::size_t largest_table(const DeviceInfo& info) {
+  if (info.kind == "software") return kSmallTable;
+  return std::min(std::clamp(2 * info.cache_bytes, kSmallTable, kLargeTable), info.max_view_bytes);
 }
 
 // 32 KiB, 128 KiB, ... below `last`, and `last`.
@@ -184,13 +191,13 @@ std::vector<Roof> RoofMeter::measure_all(const std::string& at) {
   }
   append(measure_launch(at));
   append(measure_transfers(at));
-  append(measure_table_reads(footprints(1u << 20, kLargestTable), at));
+  append(measure_table_reads(footprints(1u << 20, largest_table(device_.info())), at));
   return roofs;
 }
 
 std::vector<Roof> RoofMeter::measure_controls(const std::string& at) {
   std::vector<Roof> roofs;
-  if (!host_) return measure_table_reads({kLargestTable}, at);
+  if (!host_) return measure_table_reads({largest_table(device_.info())}, at);
   roofs.push_back(host_->read(host_->bytes, host_->pool.size(), at));
   for (const RoofArithmetic& a : host_->kernels.arithmetic) roofs.push_back(host_->compute(a, at));
   return roofs;

@@ -9,10 +9,10 @@
 namespace rotor {
 namespace {
 
-// An H200 needs 1.1 s of work to leave its lowest clock.
+// An H200 needs 1.1 s of work to leave its lowest clock. The first time there is nothing to hold
+// against: so long at least.
+constexpr double kFirst = 1.2;
 constexpr double kLongest = 2;
-// The first time there is nothing to hold against: so long at least.
-constexpr double kFirst = 0.1;
 constexpr double kAwake = 1.05;  // times the best
 
 constexpr double kWorkSeconds = 3e-3;

@@ -12,6 +12,10 @@ std::unique_ptr<Buffer> Device::share(std::span<const std::byte> bytes,
   return buffer;
 }
 
+std::size_t assumed_cache_bytes(std::string_view kind) {
+  return kind == "discrete" ? std::size_t{128} << 20 : std::size_t{32} << 20;
+}
+
 void check_bindings(const KernelVariant& variant, std::span<const View> views,
                     std::span<const std::byte> params) {
   const Contract& op = contract(variant.op);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "kernels/variant.h"
 
@@ -32,6 +33,10 @@ struct DeviceInfo {
   // Largest view that a kernel can bind: bigger tables are processed in slices.
   std::size_t max_view_bytes = std::numeric_limits<std::size_t>::max();
 };
+
+// Covers the largest last-level caches of GPUs of a kind (128 MiB on discrete cards, 32 MiB beside
+// integrated ones), so that "cold" is cold where a driver does not tell.
+std::size_t assumed_cache_bytes(std::string_view kind);
 
 // Memory on one device. Does not outlive its Device. Contents of fresh memory are undefined.
 class Buffer {

@@ -134,6 +134,10 @@ DeviceInfo describe(const cl::Device& device, std::size_t index) {
   std::snprintf(vendor, sizeof vendor, "0x%04x", device.getInfo<CL_DEVICE_VENDOR_ID>());
   info.vendor_id = vendor;
   info.cache_bytes = device.getInfo<CL_DEVICE_GLOBAL_MEM_CACHE_SIZE>();
+  // GPUs may mean their first level: NVIDIA's H200 tells 4 MiB and has 50.
+  if (info.kind != "software") {
+    info.cache_bytes = std::max(info.cache_bytes, assumed_cache_bytes(info.kind));
+  }
   info.max_view_bytes = traits.largest_buffer;
   info.facts["opencl_c"] = plain(device.getInfo<CL_DEVICE_OPENCL_C_VERSION>());
   info.facts["compute_units"] = std::to_string(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());

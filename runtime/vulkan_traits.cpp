@@ -90,12 +90,6 @@ std::string device_kind(VkPhysicalDeviceType type) {
   }
 }
 
-// Vulkan tells no cache size. These cover the largest last-level caches of their kind (128 MiB on
-// discrete cards, 32 MiB beside integrated ones), so that "cold" is cold.
-std::size_t assumed_cache_bytes(const std::string& kind) {
-  return kind == "discrete" ? std::size_t{128} << 20 : std::size_t{32} << 20;
-}
-
 std::string version_text(std::uint32_t v) {
   return std::to_string(VK_API_VERSION_MAJOR(v)) + "." + std::to_string(VK_API_VERSION_MINOR(v)) +
          "." + std::to_string(VK_API_VERSION_PATCH(v));
@@ -143,7 +137,7 @@ DeviceInfo describe(const PropertyChain& chain, std::uint32_t timestamp_bits) {
   info.api_version = version_text(p.apiVersion);
   info.vendor_id = hex(p.vendorID);
   info.device_id = hex(p.deviceID);
-  info.cache_bytes = assumed_cache_bytes(info.kind);
+  info.cache_bytes = assumed_cache_bytes(info.kind);  // Vulkan tells none
   info.max_view_bytes = p.limits.maxStorageBufferRange;
   info.facts["subgroup_size"] = std::to_string(chain.subgroup.subgroupSize);
   info.facts["max_workgroup_invocations"] = std::to_string(p.limits.maxComputeWorkGroupInvocations);
