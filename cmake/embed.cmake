@@ -1,4 +1,12 @@
-# GPU kernels into C++ constants.
+# GPU kernels and documents into C++ constants.
+
+# <file>_text.h in the build folder, with the text of `path` as k<name>Text.
+function(rotor_embed_document name file path)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${path})
+  file(READ ${PROJECT_SOURCE_DIR}/${path} text)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${file}_text.h CONTENT
+    "inline constexpr char k${name}Text[] = R\"json(@text@)json\";\n" @ONLY)
+endfunction()
 
 # Compiles shaders/*.comp to SPIR-V and gives `target` one function per file that returns the words:
 # rotor::vulkan::<stem>().
