@@ -14,9 +14,6 @@ Cell time_cell(double seconds) {
 Cell ratio_cell(double ratio) {
   return {show_number(ratio, 3) + "×", ratio};
 }
-Cell count_cell(std::size_t count) {
-  return {std::to_string(count), static_cast<double>(count)};
-}
 
 std::string shape_name(const PublishedProduct& p) {
   return "n" + std::to_string(p.n) + "_k" + std::to_string(p.k) + "_b" + std::to_string(p.m);
