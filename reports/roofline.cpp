@@ -74,21 +74,27 @@ std::optional<double> bandwidth_at(const std::vector<Roof>& roofs, const std::st
   return below->second + fraction * (above->second - below->second);
 }
 
-std::optional<Limit> limit_of(const std::vector<Roof>& roofs, const CaseResult& result) {
+std::optional<Limit> reading_limit_of(const std::vector<Roof>& roofs, const CaseResult& result) {
   if (!result.measurement) return std::nullopt;
   const Measurement& m = *result.measurement;
   const double bytes = static_cast<double>(m.min_bytes);
   const double footprint = m.cold ? bytes * m.rotate_buffers : bytes;
   const std::optional<double> bandwidth = bandwidth_at(roofs, result.device, footprint);
-  const std::optional<double> rate = best_rate(roofs, result);
-  if (!bandwidth || !rate) return std::nullopt;
+  if (!bandwidth) return std::nullopt;
   const double memory = bytes / *bandwidth;
-  const double compute = 2 * static_cast<double>(m.macs) / *rate;
   const double launch = best(roofs, result.device, "launch_latency").value_or(0) * 1e-9;
-  Limit limit{launch + std::max(memory, compute),
-              memory >= compute ? Limiter::Memory : Limiter::Compute};
-  if (launch > std::max(memory, compute)) limit.limiter = Limiter::Launch;
-  return limit;
+  return Limit{launch + memory, launch > memory ? Limiter::Launch : Limiter::Memory};
+}
+
+std::optional<Limit> limit_of(const std::vector<Roof>& roofs, const CaseResult& result) {
+  const std::optional<Limit> reading = reading_limit_of(roofs, result);
+  const std::optional<double> rate = best_rate(roofs, result);
+  if (!reading || !rate) return std::nullopt;
+  const double launch = best(roofs, result.device, "launch_latency").value_or(0) * 1e-9;
+  const double memory = reading->seconds - launch;
+  const double compute = 2 * static_cast<double>(result.measurement->macs) / *rate;
+  if (memory >= compute) return reading;
+  return Limit{launch + compute, launch > compute ? Limiter::Launch : Limiter::Compute};
 }
 
 }  // namespace rotor

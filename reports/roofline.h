@@ -39,6 +39,9 @@ struct Limit {
 // Nothing where the device's bandwidth or rate was not measured.
 std::optional<Limit> limit_of(const std::vector<Roof>& roofs, const CaseResult& result);
 
+// launch + bytes / bandwidth: all that is known of a device whose arithmetic rate was not measured.
+std::optional<Limit> reading_limit_of(const std::vector<Roof>& roofs, const CaseResult& result);
+
 // Best bandwidth of a device in bytes per second at this footprint: straight between the measured
 // ones in log(bytes), constant beyond them.
 std::optional<double> bandwidth_at(const std::vector<Roof>& roofs, const std::string& device,
