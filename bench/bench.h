@@ -72,6 +72,19 @@ std::string format_of(const std::string& path);
 // that is no format's.
 int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& talk);
 
+// `rotor-bench project REPORT`: what a run lets expect of hardware that was not measured.
+struct ProjectOptions {
+  std::string report;
+  std::vector<std::string> onto;  // ids of the hardware table; empty: all
+  std::string device;             // of the report; empty: as reports/projection.h chooses
+  std::string hardware;           // file with a hardware table; empty: the built-in one
+  std::string format = "console";
+  std::vector<std::string> outs;
+};
+// Throws FormatError, OutputError, and UsageError for a name that is not there and where nothing can
+// be projected.
+int run_project(const ProjectOptions& options, std::ostream& out, std::ostream& talk);
+
 // `rotor-bench show REPORT`: a report, or the journal of a run that was cut off, in other forms.
 struct ShowOptions {
   std::string report;

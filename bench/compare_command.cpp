@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "reports/compare.h"
 #include "reports/journal.h"
+#include "reports/projection.h"
 #include "reports/tables.h"
 
 namespace rotor {
@@ -30,6 +31,14 @@ std::string render(const HeldAgainst& held, const std::string& format) {
   return held_json(held);
 }
 
+std::string render(const Projection& projection, const std::string& format) {
+  if (format == "console") return console_text(document_of(projection));
+  if (format == "markdown") return markdown_text(document_of(projection));
+  if (format == "html") return html_text(document_of(projection));
+  if (format == "csv") return projection_csv(projection);
+  return projection_json(projection);
+}
+
 std::string render(const Report& report, const std::string& path) {
   if (path.ends_with(".xml")) return report_junit(report);
   const std::string format = format_of(path);
@@ -48,14 +57,15 @@ void check_outs(const std::vector<std::string>& outs) {
   }
 }
 
-// To standard output and to the files, each in its format.
-template <typename T>
-int deliver(const T& result, const CompareOptions& options, std::ostream& out, std::ostream& talk) {
+// To standard output and to the files, each in its format. `noun` is what the result is called.
+template <typename Result, typename Options>
+int deliver(const Result& result, const std::string& noun, const Options& options,
+            std::ostream& out, std::ostream& talk) {
   out << render(result, options.format) << std::flush;
-  if (!out) throw OutputError("the comparison could not be written to standard output");
+  if (!out) throw OutputError("the " + noun + " could not be written to standard output");
   for (const std::string& path : options.outs) {
     save_file(path, render(result, format_of(path)));
-    talk << "comparison: " << path << '\n';
+    talk << noun << ": " << path << '\n';
   }
   return exit_code(result);
 }
@@ -100,11 +110,25 @@ int run_compare(const CompareOptions& options, std::ostream& out, std::ostream& 
   const Report a = load_report(options.a);
   const Report b = load_report(options.b);
   if (a.published && b.published) require_measured(b, options.b, "a comparison");
-  if (a.published) return deliver(hold_against(a, options.a, b, options.b), options, out, talk);
-  if (b.published) return deliver(hold_against(b, options.b, a, options.a), options, out, talk);
+  const auto hold = [&](const Report& figures, const std::string& name, const Report& mine,
+                        const std::string& mine_name) {
+    return deliver(hold_against(figures, name, mine, mine_name), "comparison", options, out, talk);
+  };
+  if (a.published) return hold(a, options.a, b, options.b);
+  if (b.published) return hold(b, options.b, a, options.a);
   CompareRules rules;
   rules.min_effect = options.min_effect;
-  return deliver(compare(a, options.a, b, options.b, rules), options, out, talk);
+  return deliver(compare(a, options.a, b, options.b, rules), "comparison", options, out, talk);
+}
+
+int run_project(const ProjectOptions& options, std::ostream& out, std::ostream& talk) {
+  check_outs(options.outs);
+  const HardwareTable hardware = options.hardware.empty()
+                                     ? built_in_hardware()
+                                     : read_hardware(load_file(options.hardware), options.hardware);
+  return deliver(
+      project(load_report(options.report), options.report, hardware, options.onto, options.device),
+      "projection", options, out, talk);
 }
 
 }  // namespace rotor

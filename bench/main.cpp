@@ -28,6 +28,7 @@ struct Flags {
   CompareOptions compare;
   GateOptions gate;
   ShowOptions show;
+  ProjectOptions project;
   std::string gate_effect = "3%";
   std::string gate_budget = "45s";
   std::string gate_threads;
@@ -126,6 +127,30 @@ CLI::App* add_show(CLI::App& app, Flags& flags) {
   command
       ->add_option("--out", flags.show.outs,
                    "write this file: .html, .md, .csv, .txt, .json, or .xml for JUnit; repeatable")
+      ->allow_extra_args(false);
+  return command;
+}
+
+CLI::App* add_project(CLI::App& app, Flags& flags) {
+  CLI::App* command =
+      app.add_subcommand("project", "what a report lets expect of hardware that was not measured");
+  ProjectOptions& options = flags.project;
+  command->add_option("REPORT", options.report, "report of a run")->required();
+  command
+      ->add_option("--onto", options.onto,
+                   "steam-deck-lcd, steam-deck-oled or hd615; repeatable; default: all")
+      ->allow_extra_args(false);
+  command->add_option("--device", options.device,
+                      "of the report, whose shares of the limit are taken; default: its first real "
+                      "GPU, else the CPU");
+  command->add_option("--hardware", options.hardware,
+                      "a hardware table in place of the built-in one (reports/reference)");
+  command->add_option("--format", options.format, "of what is printed")
+      ->check(CLI::IsMember(compare_formats()))
+      ->capture_default_str();
+  command
+      ->add_option("--out", options.outs,
+                   "also write this file: .txt, .md, .json, .html or .csv; repeatable")
       ->allow_extra_args(false);
   return command;
 }
@@ -240,6 +265,7 @@ int run_program(int argc, char** argv) {
   const CLI::App* compare = add_compare(app, flags);
   const CLI::App* gate = add_gate(app, flags);
   const CLI::App* show = add_show(app, flags);
+  const CLI::App* project = add_project(app, flags);
   flags.options.argv.assign(argv, argv + argc);
   std::vector<std::string> args =
       translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
@@ -256,6 +282,7 @@ int run_program(int argc, char** argv) {
     return run_compare(flags.compare, std::cout, std::cerr);
   }
   if (show->parsed()) return run_show(flags.show, std::cout, std::cerr);
+  if (project->parsed()) return run_project(flags.project, std::cout, std::cerr);
   if (gate->parsed()) {
     interpret_gate(flags);
     return run_gate(flags.gate, std::cout, std::cerr);

@@ -238,6 +238,27 @@ TEST_F(MainTest, PublishedFiguresAreShownAndHeldAgainstButNeverGated) {
   EXPECT_THAT(gate.err, HasSubstr("published, not measured by rotor; a gate needs"));
 }
 
+TEST_F(MainTest, AProjectionIsCalledOne) {
+  const std::string project = "project a.json ";
+  ASSERT_EQ(bench(std::string(kQuick) + "--no-roofline --out a.json").code, 0);
+  const Outcome none = bench(project);
+  EXPECT_EQ(none.code, 64);
+  EXPECT_THAT(none.err, HasSubstr("tells a share of a measured limit"));
+  ASSERT_EQ(bench("--filter 'bitpacked_portable/n2560_k2560_b1$' --device cpu --budget 1m "
+                  "--seed 1 --roofline --out a.json")
+                .code,
+            0);
+  const Outcome all = bench(project + "--out p.json --out p.csv --out p.md --out p.html");
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("Projection, not a measurement"));
+  EXPECT_THAT(schema_violations(load_file(ROTOR_SOURCE_DIR "/reports/projection-1.schema.json"),
+                                load_file(folder_ / "p.json")),
+              IsEmpty());
+  EXPECT_THAT(bench(project + "--onto hd615").out, Not(HasSubstr("Steam Deck")));
+  EXPECT_EQ(bench(project + "--onto toaster").code, 64);
+  EXPECT_EQ(bench(project + "--hardware absent.json").code, 65);
+}
+
 // One case, so that it takes seconds. A copy of a program is not slower than itself, however noisy the
 // machine.
 TEST_F(MainTest, TheGatePassesACopyOfItself) {

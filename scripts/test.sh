@@ -53,7 +53,8 @@ stage_bench() {
   build/ci/rotor-bench --self-test
   mkdir -p out
   build/ci/rotor-bench --suite all --device cpu --budget 3m --out out/ci-report.json >/dev/null
-  scripts/validate_report.py out/ci-report.json
+  build/ci/rotor-bench project out/ci-report.json --out out/ci-projection.json >/dev/null
+  scripts/validate_report.py out/ci-report.json out/ci-projection.json
   scripts/test_page.py build/ci --report out/ci-report.json
   python3 scripts/bad_input_test.py build/ci
   python3 scripts/fetch_model_test.py

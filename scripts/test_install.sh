@@ -28,6 +28,8 @@ test_programs() {
   "$bin/rotor-bench" --device cpu --suite matmul --filter '^cpu/matmul_bitpacked_portable/n2560_k2560_b1$' \
     --verify-only >"$place/log" || { cat "$place/log"; fail "rotor-bench fails"; }
   "$bin/rotor-bench" --list-devices >"$place/devices"
+  "$bin/rotor-bench" show "$bin/../share/rotor/reference/yoga-book.json" >"$place/log" ||
+    fail "the published figures are not installed"
 }
 
 # Hides the source tree and the build, then the libraries of the backends.
