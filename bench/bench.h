@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/devices.h"
+#include "runtime/tuning.h"
 
 namespace rotor {
 
@@ -20,8 +21,9 @@ struct BenchOptions {
   std::vector<std::string> filters;  // bench/cases.h, Filter
   std::string device;                // as in open_device; empty: every device
   DeviceOptions device_options;
-  std::string model;  // adds its shapes; as in open_checkpoint
-  std::string text;   // file whose likelihood the quality suite measures; empty: the demo's own
+  TuningOptions tuning;  // where whole models are run; the matmul suite times every row as it is
+  std::string model;     // adds its shapes; as in open_checkpoint
+  std::string text;      // file whose likelihood the quality suite measures; empty: the demo's own
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;
@@ -50,6 +52,11 @@ std::vector<std::string> suite_names();
 // UsageError if nothing matches, UnsupportedError for a device that is not here, FormatError for a
 // bad model, OutputError.
 int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk);
+
+// `rotor-bench --tune`: finds the best rows and tiles for the products of a model (`model`; empty: 2B4T)
+// on `device` (empty: every device) within `budget_s`, and keeps them in the tuning record. Tables go to
+// `out`. Throws as run_bench does, and OutputError if the record cannot be written.
+int run_tune(const BenchOptions& options, std::ostream& out, std::ostream& talk);
 
 // Case names, one a line, those that this machine cannot run with the reason behind a tab.
 int list_cases(const BenchOptions& options, std::ostream& out);

@@ -99,7 +99,7 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
 
 void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite, double longest_s) {
   guarded(device, suite, [&] {
-    KernelSet kernels(device);
+    KernelSet kernels(device, {}, Tuning(device.info(), suite.tuning));
     Transformer transformer(kernels, checkpoint, {});
     const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
     KvTimingTrial trial(device, transformer, Packing::F32, last, suite.seed);

@@ -8,6 +8,7 @@
 #include "core/result.h"
 #include "model/weights.h"
 #include "runtime/device.h"
+#include "runtime/tuning.h"
 
 namespace rotor {
 
@@ -15,6 +16,7 @@ struct KvSuite {
   std::string model;  // name in results
   std::uint64_t seed = 0;
   std::uint32_t positions = 145;  // of the A/B: as in KvAbOptions
+  TuningOptions tuning;           // of the times; the A/B compares what the registry's order gives
   std::function<void(const KvResult&)> on_result;
   std::function<void(const KvTiming&)> on_timing;
   std::function<bool()> go_on;  // asked now and then; false ends early

@@ -33,6 +33,7 @@ struct Flags {
   std::string gate_budget = "45s";
   std::string gate_threads;
   std::string min_effect = "5%";
+  bool tune = false;
   bool list = false;
   bool list_variants = false;
   bool list_devices = false;
@@ -89,6 +90,15 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--known-issues", options.known_issues,
                  "failures that are known and do not fail the run: a file in place of the built-in "
                  "list");
+  app.add_flag("--tune", flags.tune,
+               "find the best variant and tile for the products of the model (default: 2B4T), keep "
+               "them in the tuning record, and run nothing else; --budget is 1m then");
+  app.add_option(
+      "--tune-file", options.tuning.file,
+      "the tuning record; default: ROTOR_TUNING, else rotor/tuning.json in the folder for "
+      "caches");
+  app.add_flag("--tuned,!--no-tuned", options.tuning.use,
+               "run whole models as the tuning record of the device says (default)");
   app.add_flag("--worker", options.worker)->group("");  // for the program itself
   app.add_flag("--self-test", options.self_test,
                "let the checks find injected bugs, and run nothing else");
@@ -234,12 +244,13 @@ void parse_context(Flags& flags) {
 // Flags that change what a case means go into the command that repeats it.
 void keep_for_repro(const CLI::App& app, Flags& flags) {
   std::vector<std::string>& args = flags.options.repro_args;
-  for (const char* name : {"--model", "--device", "--threads", "--features"}) {
+  for (const char* name : {"--model", "--device", "--threads", "--features", "--tune-file"}) {
     const CLI::Option* option = app.get_option(name);
     if (option->count() == 0) continue;
     args.push_back(name);
     args.push_back(option->as<std::string>());
   }
+  if (!flags.options.tuning.use) args.insert(args.end(), {"--tuned", "false"});
 }
 
 void interpret(const CLI::App& app, Flags& flags) {
@@ -247,7 +258,7 @@ void interpret(const CLI::App& app, Flags& flags) {
   if (app.count("--features") != 0) {
     options.device_options.feature_mask = parse_features(flags.features);
   }
-  options.budget_s = parse_duration(flags.budget);
+  options.budget_s = flags.tune && app.count("--budget") == 0 ? 60 : parse_duration(flags.budget);
   options.prepare_timeout_s = parse_duration(flags.prepare_timeout);
   options.run_timeout_s = parse_duration(flags.run_timeout);
   std::random_device random;
@@ -288,6 +299,7 @@ int run_program(int argc, char** argv) {
     return run_gate(flags.gate, std::cout, std::cerr);
   }
   interpret(app, flags);
+  if (flags.tune) return run_tune(flags.options, std::cout, std::cerr);
   if (flags.list) return list_cases(flags.options, std::cout);
   if (flags.list_variants) return list_variants(flags.options, std::cout);
   if (flags.list_devices) return list_devices(flags.options, std::cout);

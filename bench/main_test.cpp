@@ -313,5 +313,34 @@ TEST_F(MainTest, ABudgetForNothingIsSaid) {
   EXPECT_THAT(run.out, HasSubstr("raise --budget"));
 }
 
+TEST_F(MainTest, TuningIsKeptAndUsed) {
+  const std::string tune = "--tune --device cpu --model synthetic:odd/1 --budget 20s ";
+  const Outcome run = bench(tune + "--tune-file t.json");
+  EXPECT_EQ(run.code, 0) << run.err << run.out;
+  EXPECT_THAT(run.out, HasSubstr("kept"));
+  EXPECT_THAT(run.out, HasSubstr("usual"));
+  const auto record = nlohmann::json::parse(load_file(folder_ / "t.json"));
+  ASSERT_EQ(record["devices"].size(), 1u);
+  EXPECT_EQ(record["devices"][0]["products"].size() % 4, 0u);
+
+  const std::string kv = "--suite model --device cpu --model synthetic:odd/1 --budget 20s ";
+  EXPECT_THAT(bench(kv + "--tune-file t.json").out, HasSubstr("tuned"));
+  EXPECT_THAT(bench(kv + "--tune-file t.json --no-tuned").out, Not(HasSubstr("tuned")));
+}
+
+TEST_F(MainTest, ABadTuningRecordIsNoDisaster) {
+  shell("echo '{' >t.json");
+  const std::string kv = "--suite model --device cpu --model synthetic:odd/1 --budget 20s ";
+  const Outcome named = bench(kv + "--tune-file t.json");
+  EXPECT_EQ(named.code, 65) << named.out;
+  EXPECT_THAT(named.err, HasSubstr("t.json: is not valid JSON"));
+  const Outcome usual = shell("export ROTOR_TUNING=t.json; " ROTOR_BENCH_PROGRAM " " + kv);
+  EXPECT_EQ(usual.code, 0) << usual.err;
+  EXPECT_THAT(usual.out, HasSubstr("nothing is tuned"));
+  const Outcome over =
+      bench("--tune --device cpu --model synthetic:odd/1 --budget 5s --tune-file t.json");
+  EXPECT_EQ(over.code, 65) << "a named file that is no record is not written over";
+}
+
 }  // namespace
 }  // namespace rotor

@@ -262,7 +262,9 @@ class QualityRun {
 
  private:
   void load(HeadFormat head) {
-    if (!kernels_) kernels_.emplace(device_);
+    if (!kernels_) {
+      kernels_.emplace(device_, std::vector<std::string>{}, Tuning(device_.info(), suite_.tuning));
+    }
     if (transformer_ && head == head_) return;
     transformer_.emplace(*kernels_, checkpoint_, TransformerOptions{.head = head});
     head_ = head;

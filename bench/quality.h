@@ -8,6 +8,7 @@
 
 #include "core/quality.h"
 #include "runtime/device.h"
+#include "runtime/tuning.h"
 
 namespace rotor {
 
@@ -16,6 +17,7 @@ struct QualitySuite {
   std::string text;       // whose likelihood is measured
   std::string text_name;  // in results
   std::uint32_t chats = 200;
+  TuningOptions tuning;
   bool alone = false;  // nothing else waits: models of any size may be run
   double time_s = 60;  // of the device; setups get equal parts of what is left
   // Whether a result is asked for, by its id.

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "model/commands.h"
 #include "reports/journal.h"
+#include "reports/text.h"
 #include "verify/kv_ab.h"
 
 namespace rotor {
@@ -99,6 +100,7 @@ class BenchRun {
     const ClockCheck clock = check_clock(steady_seconds);
     for (const DeviceInfo& device : plan_.devices) {
       start.devices.push_back(facts_of(device, clock));
+      if (plan_.kv || plan_.quality) tell_tuning(device, start.devices.back());
     }
     start.machine.hw_key = hardware_key(start.machine, start.devices);
     start.machine.sw_key = software_key(start.machine, start.run.build, start.devices);
@@ -111,6 +113,13 @@ class BenchRun {
       journal_.append(Event{now(), "backend_absent", "", backend + ": " + absent.reason});
     }
     out_ << heading(journal_.report()) << std::flush;
+  }
+
+  // The suites that run models do so as the record says.
+  void tell_tuning(const DeviceInfo& device, DeviceFacts& facts) {
+    const Tuning tuning(device, options_.tuning);
+    if (!tuning.empty()) facts.features["tuned"] = count_of(tuning.size(), "product");
+    warnings_.insert(warnings_.end(), tuning.complaints().begin(), tuning.complaints().end());
   }
 
   // Goes on with what the journal lacks. Cases that were visited are not visited again.

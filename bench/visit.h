@@ -23,8 +23,9 @@ struct VisitEvents {
 // Runs visits on one device, and keeps what visits of the same kernel and shape have in common.
 class Visitor {
  public:
-  explicit Visitor(Device& device, VisitEvents events = {})
-      : device_(device), events_(std::move(events)) {}
+  // `references` must outlive it.
+  Visitor(Device& device, ReferenceCache& references, VisitEvents events = {})
+      : device_(device), events_(std::move(events)), references_(references) {}
 
   // Nothing is timed where the check fails, or where `rules` is null. A check that fails is made
   // again: wrong once and right once is a race, and reported as such. Errors of the device become
@@ -41,7 +42,7 @@ class Visitor {
 
   Device& device_;
   VisitEvents events_;
-  ReferenceCache references_;
+  ReferenceCache& references_;
   std::string trial_of_;  // the case id, without "/hot", that the trial was made for
   std::unique_ptr<MatmulTrial> trial_;
   Verdict verdict_;  // of the trial's check

@@ -29,9 +29,10 @@ Workbench::Workbench(const BenchOptions& options, const BenchPlan& plan, const s
     : options_(options),
       plan_(plan),
       device_(open_device(device, options.device_options)),
-      visitor_(*device_, VisitEvents{[this](const char* phase) { sink_->phase(phase); },
-                                     [this](const char* phase) { sink_->alive(phase); },
-                                     [this] { wake(); }}) {}
+      visitor_(
+          *device_, references_,
+          VisitEvents{[this](const char* phase) { sink_->phase(phase); },
+                      [this](const char* phase) { sink_->alive(phase); }, [this] { wake(); }}) {}
 
 double Workbench::now() const {
   return steady_seconds() - run_start_;
@@ -148,6 +149,7 @@ void Workbench::time_kv_model(const Task& task) {
   KvSuite suite;
   suite.seed = options_.seed;
   suite.model = options_.model.empty() ? "demo" : "model";
+  suite.tuning = options_.tuning;
   bool cut = false;
   suite.go_on = [&] { return go_on(task, cut); };
   suite.on_result = [&](const KvResult& result) { sink_->record(result); };
@@ -165,6 +167,7 @@ void Workbench::run_quality(const Task& task) {
   QualitySuite suite;
   suite.alone = options_.suite == "quality";
   suite.model = options_.model.empty() ? "demo" : "model";
+  suite.tuning = options_.tuning;
   suite.text = plan_.text;
   suite.text_name = plan_.text_name;
   suite.time_s = task.seconds;

@@ -37,6 +37,7 @@ class Workbench {
   const BenchOptions& options_;
   const BenchPlan& plan_;
   std::unique_ptr<Device> device_;
+  ReferenceCache references_;
   Visitor visitor_;
   std::unique_ptr<RoofMeter> roof_meter_;
   std::optional<std::unique_ptr<Waker>> waker_;  // made when first needed

@@ -69,4 +69,12 @@ Features parse_features(std::string_view list) {
   return features;
 }
 
+std::string tile_text(const Tile& tile) {
+  return std::to_string(tile.rows) + 'x' + std::to_string(tile.tokens);
+}
+
+std::vector<Tile> tiles_of(const KernelVariant& variant) {
+  return {variant.tile};
+}
+
 }  // namespace rotor

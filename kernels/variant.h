@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/ops.h"
 
@@ -48,7 +49,11 @@ Features parse_features(std::string_view list);
 struct Tile {
   std::uint16_t rows = 0;
   std::uint16_t tokens = 0;
+
+  bool operator==(const Tile&) const = default;
 };
+
+std::string tile_text(const Tile& tile);  // "16x1"
 
 // Which batches a row serves.
 enum class Batch : std::uint8_t { Any, Single, Many };
@@ -102,5 +107,8 @@ std::span<const KernelVariant> variants();
 
 // The row of that name, or nullptr.
 const KernelVariant* find_variant(std::string_view name);
+
+// The tiles that a variant can be run with, its own first: what a tuner may choose from.
+std::vector<Tile> tiles_of(const KernelVariant& variant);
 
 }  // namespace rotor

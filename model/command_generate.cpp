@@ -207,9 +207,11 @@ class GenerateRun {
     if (!out_) throw OutputError("the answer could not be written to standard output");
   }
 
+  // For people: that of the down projection and one token.
   const KernelVariant& matmul() {
     KernelSet& kernels = session_.kernels();
-    return kernels.get(Op::Matmul, kernels.weight_packing(), 1).variant();
+    const MatmulParams p{.m = 1, .n = session_.config().hidden, .k = session_.config().ffn};
+    return kernels.product(kernels.weight_packing(p.n, p.k), p).variant();
   }
 
   void tell_number(std::uint32_t index) {
@@ -234,7 +236,7 @@ class GenerateRun {
     talk_ << (command_.samples > 1 ? "\n" : "") << "model      " << session_.description()
           << "\ndevice     " << device.name << ", ";
     if (device.backend == Backend::Cpu) talk_ << device.threads << " threads, ";
-    talk_ << matmul().name << "\n";
+    talk_ << matmul().name << (session_.kernels().tuning().empty() ? "" : ", tuned") << "\n";
     talk_ << "memory     " << megabytes(transformer.weight_bytes()) << " weights, "
           << megabytes(transformer.table_bytes()) << " embedding, " << megabytes(cache_.bytes())
           << " cache (" << cache_.capacity() << " positions, " << packing_name(cache_.format())
@@ -249,6 +251,7 @@ class GenerateRun {
     return {{"model", session_.description()},
             {"device", {{"id", device.id}, {"name", device.name}, {"threads", device.threads}}},
             {"kernel", matmul().name},
+            {"tuned", !session_.kernels().tuning().empty()},
             {"prompt", {{"text", text_}, {"ids", prompt_}}},
             {"sampling", sampling_json(command_.sampling)},
             {"samples", list},

@@ -68,6 +68,11 @@ struct SessionFlags {
                    "use these CPU features only, e.g. baseline or avx2 or avx2,avx512");
     app.add_option("--kernel", options.kernels, "prefer kernel variants with this in their name")
         ->allow_extra_args(false);
+    app.add_option("--tune-file", options.tuning.file,
+                   "tuning record of rotor-bench --tune; default: ROTOR_TUNING, else "
+                   "rotor/tuning.json in the folder for caches");
+    app.add_flag("--tuned,!--no-tuned", options.tuning.use,
+                 "use a tuning record where there is one of this device (default)");
     app.add_option("--chunk", options.chunk, "tokens of a prompt processed at a time")
         ->check(CLI::Range(1, 4096))
         ->capture_default_str();

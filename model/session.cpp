@@ -23,7 +23,11 @@ Session::Session(const SessionOptions& options)
   description_ = checkpoint->description();
   if (vocabulary_file(model_)) tokenizer_ = Tokenizer::open(model_);  // generated weights have none
   device_ = open_for(options);
-  kernels_ = std::make_unique<KernelSet>(*device_, options.kernels);
+  Tuning tuning(device_->info(), options.tuning);
+  for (const std::string& line : tuning.complaints()) {
+    if (options.tell) options.tell(line);
+  }
+  kernels_ = std::make_unique<KernelSet>(*device_, options.kernels, std::move(tuning));
   transformer_ = std::make_unique<Transformer>(
       *kernels_, *checkpoint,
       TransformerOptions{.chunk = options.chunk,

@@ -18,11 +18,13 @@ struct SessionOptions {
   std::string device = "cpu";    // as in open_device, or "auto": choose_device
   DeviceOptions device_options;  // threads, feature mask
   std::vector<std::string> kernels;  // preferred variants, by part of their name
-  std::uint32_t chunk = 0;           // tokens of a prompt at a time; 0: what suits the device
+  TuningOptions tuning;
+  std::uint32_t chunk = 0;  // tokens of a prompt at a time; 0: what suits the device
   HeadFormat head = HeadFormat::Stored;
   std::uint32_t top = 0;  // of the largest logits are used, 0: all; what HeadFormat::Auto goes by
-  std::function<void(double)> progress;          // share of the weights that is loaded
-  std::function<void(const std::string&)> tell;  // one line: the device that "auto" took, and why
+  std::function<void(double)> progress;  // share of the weights that is loaded
+  // One line: the device that "auto" took, and why; what is wrong with the tuning record.
+  std::function<void(const std::string&)> tell;
 };
 
 class Session {

@@ -177,7 +177,7 @@ void Transformer::dispatch_matmul(std::uint32_t m, const Matrix& matrix, View ou
   const MatmulParams params{
       .m = m, .n = matrix.n, .k = matrix.k, .stride = activation_stride(matrix.k)};
   const View views[] = {*act_.codes, *act_.tokens, *matrix.weights, *matrix.scales, out};
-  device_.dispatch(kernels_.get(Op::Matmul, matrix.packing, m), views, as_bytes(params));
+  device_.dispatch(kernels_.product(matrix.packing, params), views, as_bytes(params));
 }
 
 // q, k, v; rotate and append; attend; sub-norm; output projection into delta.

@@ -85,7 +85,6 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
                               const std::function<void(double)>& progress) {
   using enum Projection;
   const std::vector<std::vector<Projection>> fused = {{Q, K, V}, {O}, {Gate, Up}, {Down}};
-  const Packing packing = kernels_.weight_packing();
   layers_.resize(config_.layers);
   std::mutex mutex;  // a device is used by one thread at a time
   std::size_t done = 0;
@@ -103,6 +102,7 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
     }
     const auto n = static_cast<std::uint32_t>(scales.size());
     const std::uint32_t k = parts.front().k();
+    const Packing packing = kernels_.weight_packing(n, k);
     std::vector<std::byte> packed = codes.take();
     packed.resize(packed_bytes(packing, n, k));
     pack(parts, packing, packed);

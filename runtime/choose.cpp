@@ -24,19 +24,24 @@ Support supports(const DeviceInfo& device, const KernelVariant& variant, std::ui
   return {};
 }
 
-KernelSet::KernelSet(Device& device, std::vector<std::string> preferred)
-    : device_(device), preferred_(std::move(preferred)) {}
+KernelSet::KernelSet(Device& device, std::vector<std::string> preferred, Tuning tuning)
+    : device_(device), preferred_(std::move(preferred)), tuning_(std::move(tuning)) {
+  for (const KernelVariant& row : variants()) {
+    if (row.op == Op::Matmul && is_preferred(row)) tuning_ = {};
+  }
+}
+
+bool KernelSet::is_preferred(const KernelVariant& row) const {
+  return std::any_of(preferred_.begin(), preferred_.end(), [&](const std::string& part) {
+    return row.name.find(part) != std::string_view::npos;
+  });
+}
 
 const KernelVariant* KernelSet::find(Op op, Packing packing, std::uint32_t m) const {
   const auto fits = [&](const KernelVariant& row) {
     return row.op == op && (packing == Packing::None || row.packing == packing) &&
            supports(device_.info(), row, m) &&
            (!by_single_rows_ || supports(device_.info(), row, 1));
-  };
-  const auto is_preferred = [&](const KernelVariant& row) {
-    return std::any_of(preferred_.begin(), preferred_.end(), [&](const std::string& part) {
-      return row.name.find(part) != std::string_view::npos;
-    });
   };
   const KernelVariant* first = nullptr;
   for (const KernelVariant& row : variants()) {
@@ -53,6 +58,32 @@ Packing KernelSet::weight_packing() const {
     throw UnsupportedError("no_variant", "no matmul variant runs on " + device_.info().name);
   }
   return row->packing;
+}
+
+// Batches of this packing are to be served as well.
+Packing KernelSet::weight_packing(std::uint32_t n, std::uint32_t k) const {
+  const KernelVariant* row = tuning_.find(n, k, 1);
+  const bool serves = row != nullptr && find(Op::Matmul, row->packing, 2) != nullptr;
+  return serves ? row->packing : weight_packing();
+}
+
+const Kernel& KernelSet::product(Packing packing, const MatmulParams& params) {
+  const std::uint32_t m = by_single_rows_ ? 1 : params.m;
+  const KernelVariant* row = tuning_.find(params.n, params.k, m);
+  if (row == nullptr || row->packing != packing || !supports(device_.info(), *row, params.m)) {
+    return get(Op::Matmul, packing, params.m);
+  }
+  for (const std::unique_ptr<Kernel>& kernel : tuned_) {
+    const KernelVariant& known = kernel->variant();
+    if (known.name == row->name && known.tile == row->tile) return *kernel;
+  }
+  try {
+    tuned_.push_back(device_.prepare(*row));
+  } catch (const UnsupportedError&) {  // a record that was written for a device with more room
+    tuning_ = {};
+    return get(Op::Matmul, packing, params.m);
+  }
+  return *tuned_.back();
 }
 
 const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/device.h"
+#include "runtime/tuning.h"
 
 namespace rotor {
 
@@ -22,19 +23,25 @@ struct Support {
 Support supports(const DeviceInfo& device, const KernelVariant& variant, std::uint32_t m);
 
 // The prepared kernels of one device. The order of the registry decides; variants whose name
-// contains one of `preferred` come first.
+// contains one of `preferred` come first. Products of weights follow the tuning, unless a variant of
+// theirs is preferred.
 class KernelSet {
  public:
-  explicit KernelSet(Device& device, std::vector<std::string> preferred = {});
+  explicit KernelSet(Device& device, std::vector<std::string> preferred = {}, Tuning tuning = {});
 
   Device& device() const { return device_; }
+  const Tuning& tuning() const { return tuning_; }
 
   // The layout for ternary weights: that of the best variant for single tokens.
   Packing weight_packing() const;
+  // That of a matrix of n outputs and k inputs: as tuned for single tokens.
+  Packing weight_packing(std::uint32_t n, std::uint32_t k) const;
 
   // The kernel for an op on data of this packing and m tokens a run, prepared on first use. Throws
   // UnsupportedError if the device has none.
   const Kernel& get(Op op, Packing packing, std::uint32_t m);
+  // The kernel for a product with weights of this packing, as tuned for its shape and batch.
+  const Kernel& product(Packing packing, const MatmulParams& params);
 
   // While this is set, batches go through the rows for single tokens: the same results but for rounding,
   // which tells a test how much rounding alone does.
@@ -46,12 +53,15 @@ class KernelSet {
 
  private:
   const KernelVariant* find(Op op, Packing packing, std::uint32_t m) const;
+  bool is_preferred(const KernelVariant& row) const;
 
   Device& device_;
   std::vector<std::string> preferred_;
+  Tuning tuning_;
   bool by_single_rows_ = false;
   enum class Use : std::uint8_t { Single, Batches, BatchesBySingleRows };
   std::map<std::tuple<Op, Packing, Use>, std::unique_ptr<Kernel>> kernels_;
+  std::vector<std::unique_ptr<Kernel>> tuned_;
 };
 
 }  // namespace rotor
