@@ -23,12 +23,22 @@ constexpr double kRoundSeconds = 0.03;
 
 // Launches that checking and ranking a candidate takes, about.
 constexpr int kRankLaunches = 16;
+constexpr int kConfirmLaunches = 2 * kRounds * 4;
+
+// Other tiles are tried where a row takes less than this, in units of the fastest row.
+constexpr double kNear = 1.5;
 
 SamplingRules rules_for(double seconds) {
   SamplingRules rules;
   rules.time_s = seconds;
   rules.target = 0.02;
   return rules;
+}
+
+template <typename Timed>
+const Timed& fastest_of(const std::vector<Timed>& timed) {
+  return *std::min_element(timed.begin(), timed.end(),
+                           [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
 }
 
 std::string packing_text(Packing packing) {
@@ -118,13 +128,19 @@ bool Tuner::fits(const KernelVariant& variant, std::uint32_t m, int launches) {
   return left > 0 && (rate == 0 || launches * macs / rate < left);
 }
 
+// A tile that the device has no room for is none of its failures.
+void Tuner::note_failure(const std::string& what, const Verdict& verdict) {
+  if (verdict.passed() || verdict.status == Status::Unsupported) return;
+  failures_.push_back({what, verdict});
+}
+
 // Through the battery of small odd shapes, once.
 bool Tuner::trusted(const KernelVariant& variant) {
   const std::string name = candidate_name(variant);
   const auto known = checked_.find(name);
   if (known != checked_.end()) return known->second;
   const RowCheck row = first_.check_row(variant, seed_, "");
-  if (!row.verdict.passed()) failures_.push_back({name + " on small shapes", row.verdict});
+  note_failure(name + " on small shapes", row.verdict);
   return checked_[name] = row.verdict.passed();
 }
 
@@ -148,7 +164,7 @@ std::optional<Measurement> Tuner::time(Visitor& visitor, const KernelVariant& va
   }
   if (!result.verdict.passed()) {
     checked_[candidate_name(variant)] = false;  // not tried on other shapes
-    failures_.push_back({planned.spec.id, result.verdict});
+    note_failure(planned.spec.id, result.verdict);
     return std::nullopt;
   }
   rates_[std::string(variant.name)] =
@@ -173,41 +189,72 @@ void Tuner::confirm(TunedClass& found, const Timed& challenger) {
   found.chosen_s = median(other);
 }
 
-// The usual row first: without it there is nothing to be better than.
+// Checks a candidate and times it. False where there is no time for it, or no going on.
+bool Tuner::try_out(const KernelVariant& candidate, std::uint32_t m, std::vector<Timed>& timed) {
+  const std::string what = "batch " + std::to_string(m) + ", " + candidate_name(candidate);
+  if (stopped_ || (stopped_ = !step_(what))) return false;
+  if (!fits(candidate, m, kRankLaunches)) {
+    if (!timed.empty()) leave_out(what);
+    return false;
+  }
+  if (!trusted(candidate)) return true;
+  const auto measured = time(first_, candidate, m, kRankSeconds);
+  if (measured) timed.push_back({candidate, median(measured->samples_s)});
+  return true;
+}
+
+// Other tiles than their own: of those rows that came near the fastest, all for single tokens, and for
+// batches the one that was best for single tokens.
+std::vector<KernelVariant> Tuner::other_tiles(const std::vector<Timed>& timed, std::uint32_t m) {
+  std::vector<KernelVariant> others;
+  const double best = fastest_of(timed).seconds;
+  for (const Timed& row : timed) {
+    if (row.seconds > kNear * best) continue;
+    for (const Tile& tile : tiles_of(row.variant)) {
+      const auto known = best_tiles_.find(row.variant.name);
+      const bool wanted = m == 1 || (known != best_tiles_.end() && known->second == tile);
+      if (!wanted || tile == row.variant.tile) continue;
+      others.push_back(row.variant);
+      others.back().tile = tile;
+    }
+  }
+  return others;
+}
+
+void Tuner::remember_tiles(const std::vector<Timed>& timed) {
+  std::map<std::string_view, double> best;
+  for (const Timed& t : timed) {
+    const auto [known, fresh] = best.try_emplace(t.variant.name, t.seconds);
+    if (!fresh && t.seconds >= known->second) continue;
+    known->second = t.seconds;
+    best_tiles_[t.variant.name] = t.variant.tile;
+  }
+}
+
+// The usual row is the first that passes: without one there is nothing to be better than.
 std::optional<TunedClass> Tuner::tune_class(Packing packing, std::uint32_t m) {
   std::vector<Timed> timed;
-  std::optional<TunedClass> found;
   for (const KernelVariant& row : variants()) {
     if (row.op != Op::Matmul || row.packing != packing || !supports(device_.info(), row, m))
       continue;
-    for (const Tile& tile : tiles_of(row)) {
-      KernelVariant candidate = row;
-      candidate.tile = tile;
-      const std::string what = "batch " + std::to_string(m) + ", " + candidate_name(candidate);
-      if (stopped_ || (stopped_ = !step_(what))) return found;
-      if (!fits(candidate, m, kRankLaunches)) {
-        if (!found) return std::nullopt;
-        leave_out(what);
-        continue;
-      }
-      if (!trusted(candidate)) continue;
-      const auto measured = time(first_, candidate, m, kRankSeconds);
-      if (!measured) continue;
-      const double seconds = median(measured->samples_s);
-      timed.push_back({candidate, seconds});
-      if (!found) found = TunedClass{m, candidate, seconds, candidate, seconds, 0};
-    }
+    if (!try_out(row, m, timed) && timed.empty()) return std::nullopt;
   }
-  if (!found) return found;
-  found->tried = static_cast<std::uint32_t>(timed.size());
-  const Timed& fastest =
-      *std::min_element(timed.begin(), timed.end(),
-                        [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
+  if (timed.empty()) return std::nullopt;
+  const Timed usual = timed.front();
+  for (const KernelVariant& other : other_tiles(timed, m)) try_out(other, m, timed);
+  if (m == 1) remember_tiles(timed);
+  TunedClass found{m,
+                   usual.variant,
+                   usual.seconds,
+                   usual.variant,
+                   usual.seconds,
+                   static_cast<std::uint32_t>(timed.size())};
+  const Timed& fastest = fastest_of(timed);
   const bool is_usual =
-      fastest.variant.name == found->usual.name && fastest.variant.tile == found->usual.tile;
-  if (is_usual || found->usual_s < (1 + kLeastGain) * fastest.seconds) return found;
-  if (fits(found->usual, m, 2 * kRounds * kRankLaunches / 4)) {
-    confirm(*found, fastest);
+      fastest.variant.name == usual.variant.name && fastest.variant.tile == usual.variant.tile;
+  if (is_usual || usual.seconds < (1 + kLeastGain) * fastest.seconds) return found;
+  if (fits(usual.variant, m, kConfirmLaunches)) {
+    confirm(found, fastest);
   } else {
     leave_out("batch " + std::to_string(m) + ", holding " + candidate_name(fastest.variant) +
               " against the usual row");
@@ -236,6 +283,7 @@ TunedMatrix Tuner::tune(const Shape& shape, double seconds) {
   TunedMatrix matrix{shape, {}, {}};
   matrix_ = &matrix;
   shape_ = shape;
+  best_tiles_.clear();
   deadline_s_ = steady_seconds() + seconds;
   const Packing usual = KernelSet(device_).weight_packing();
   matrix.best = tune_packing(usual, std::nullopt);

@@ -81,9 +81,13 @@ class Tuner {
     KernelVariant variant;
     double seconds;
   };
+  void note_failure(const std::string& what, const Verdict& verdict);
   bool trusted(const KernelVariant& variant);
   std::optional<Measurement> time(Visitor& visitor, const KernelVariant& variant, std::uint32_t m,
                                   double seconds);
+  bool try_out(const KernelVariant& candidate, std::uint32_t m, std::vector<Timed>& timed);
+  std::vector<KernelVariant> other_tiles(const std::vector<Timed>& timed, std::uint32_t m);
+  void remember_tiles(const std::vector<Timed>& timed);
   std::optional<TunedClass> tune_class(Packing packing, std::uint32_t m);
   void confirm(TunedClass& found, const Timed& challenger);
   TunedPacking tune_packing(Packing packing, std::optional<double> bound);
@@ -102,6 +106,7 @@ class Tuner {
       checked_;  // candidates, by name and tile, that went through the battery
   std::map<std::string, double> rates_;  // their multiply-adds per second, as last seen
   std::vector<TuneFailure> failures_;
+  std::map<std::string_view, Tile> best_tiles_;  // for single tokens, by name of the row
   Shape shape_{};
   double deadline_s_ = 0;
   TunedMatrix* matrix_ = nullptr;  // at hand

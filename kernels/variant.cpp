@@ -70,11 +70,34 @@ Features parse_features(std::string_view list) {
 }
 
 std::string tile_text(const Tile& tile) {
-  return std::to_string(tile.rows) + 'x' + std::to_string(tile.tokens);
+  std::string text = std::to_string(tile.rows) + 'x' + std::to_string(tile.tokens);
+  if (tile.group != 0) text += ", group " + std::to_string(tile.group);
+  if (tile.lanes != 0) text += ", lanes " + std::to_string(tile.lanes);
+  return text;
 }
 
+// Only products of a token at a time are tuned: two-bit weights, of which decoding reads all.
 std::vector<Tile> tiles_of(const KernelVariant& variant) {
-  return {variant.tile};
+  // Each subgroup takes four rows at a time (shaders/matmul_subgroup.glsl).
+  static constexpr Tile kVulkanSubgroups[] = {{4, 1, 32},   {8, 1, 64},   {16, 1, 64},
+                                              {16, 1, 128}, {16, 1, 256}, {32, 1, 128},
+                                              {32, 1, 256}, {64, 1, 256}};
+  static constexpr Tile kVulkanLanes[] = {{8, 1, 128, 16}, {16, 1, 32, 4},   {16, 1, 64, 4},
+                                          {16, 1, 128, 8}, {16, 1, 128, 16}, {16, 1, 128, 32},
+                                          {32, 1, 128, 4}, {32, 1, 256, 8}};
+  // A row has group / rows lanes (kernels/opencl/matmul.clh), or a subgroup to itself.
+  static constexpr Tile kOpenCl[] = {{2, 1, 64},  {4, 1, 64},  {4, 1, 128}, {8, 1, 64},
+                                     {8, 1, 128}, {8, 1, 256}, {16, 1, 64}, {16, 1, 128}};
+  std::vector<Tile> tiles = {variant.tile};
+  const bool tuned =
+      variant.op == Op::Matmul && variant.packing == Packing::Bits2 && variant.batch != Batch::Many;
+  if (!tuned || variant.backend == Backend::Cpu) return tiles;
+  const std::span<const Tile> more = variant.backend == Backend::OpenCL ? std::span(kOpenCl)
+                                     : (variant.needs & feature::Subgroups) != 0
+                                         ? std::span(kVulkanSubgroups)
+                                         : std::span(kVulkanLanes);
+  tiles.insert(tiles.end(), more.begin(), more.end());
+  return tiles;
 }
 
 }  // namespace rotor

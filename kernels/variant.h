@@ -49,11 +49,15 @@ Features parse_features(std::string_view list);
 struct Tile {
   std::uint16_t rows = 0;
   std::uint16_t tokens = 0;
+  // Work-items of a work-group, and how many of them share a row; 0: what suits the device, which is
+  // what every row of the registry says.
+  std::uint16_t group = 0;
+  std::uint16_t lanes = 0;
 
   bool operator==(const Tile&) const = default;
 };
 
-std::string tile_text(const Tile& tile);  // "16x1"
+std::string tile_text(const Tile& tile);  // "16x1", "32x1, group 128, lanes 8"
 
 // Which batches a row serves.
 enum class Batch : std::uint8_t { Any, Single, Many };

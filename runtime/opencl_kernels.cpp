@@ -102,16 +102,18 @@ std::unique_ptr<ClKernel> build(const cl::Context& context, const Traits& traits
                                 const DeviceInfo& info, const KernelVariant& variant) {
   check_support(info, variant);
   std::size_t group = std::min(preferred_group(variant.op), std::bit_floor(traits.largest_group));
-  for (; group >= smallest_group(variant); group /= 2) {
+  std::size_t smallest = smallest_group(variant);
+  if (variant.tile.group != 0) group = smallest = variant.tile.group;
+  for (; group >= smallest && group <= traits.largest_group; group /= 2) {
     cl::Program program = compile(context, traits, variant, group);
     cl::Kernel kernel = make_kernel(program, variant);
     // Registers and local memory of this kernel may allow fewer work-items than the device has.
     const auto fits = kernel.getWorkGroupInfo<CL_KERNEL_WORK_GROUP_SIZE>(traits.device);
     if (group <= fits) return std::make_unique<ClKernel>(variant, program, kernel, group);
   }
-  throw UnsupportedError("work_group_too_small",
-                         std::string(variant.name) + " needs work-groups of " +
-                             std::to_string(smallest_group(variant)) + " on " + info.name);
+  throw UnsupportedError("work_group_too_small", std::string(variant.name) +
+                                                     " needs work-groups of " +
+                                                     std::to_string(smallest) + " on " + info.name);
 }
 
 Groups groups_of(const KernelVariant& variant, std::span<const std::byte> params) {

@@ -100,7 +100,11 @@ Json product_json(const TunedProduct& product) {
           {"k", product.k},
           {"m", product.m},
           {"variant", product.variant},
-          {"tile", {{"rows", product.tile.rows}, {"tokens", product.tile.tokens}}},
+          {"tile",
+           {{"rows", product.tile.rows},
+            {"tokens", product.tile.tokens},
+            {"group", product.tile.group},
+            {"lanes", product.tile.lanes}}},
           {"seconds", product.seconds},
           {"default_seconds", product.default_seconds}};
 }
@@ -117,6 +121,8 @@ TunedProduct read_product(const Reader& reader, const Json& json) {
   const Json& tile = reader.member(json, "tile");
   product.tile.rows = reader.count<std::uint16_t>(tile, "rows");
   product.tile.tokens = reader.count<std::uint16_t>(tile, "tokens");
+  product.tile.group = reader.count<std::uint16_t>(tile, "group");
+  product.tile.lanes = reader.count<std::uint16_t>(tile, "lanes");
   return product;
 }
 

@@ -74,7 +74,7 @@ TEST_F(TuningTest, BatchClassesCoverAllNumbersOfTokens) {
 
 TEST_F(TuningTest, WhatIsSavedIsLoaded) {
   TuningRecord record = record_of(cpu_->info(), {product(1, kOther), product(128, kUsual)});
-  record.devices.front().products.front().tile = {16, 1};
+  record.devices.front().products.front().tile = {16, 1, 128, 8};
   const std::string path = folder_ / "deep" / "tuning.json";
   save_tuning(path, record);
   EXPECT_EQ(write_tuning(load_tuning(path, true)), write_tuning(record));

@@ -51,6 +51,8 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
         variant.op == Op::Rope ? 128 : 512;  // a work-group has a whole row to itself
   }
   shape.invocations = std::min(shape.invocations, limits.max_invocations);
+  if (variant.tile.group != 0) shape.invocations = variant.tile.group;
+  if (variant.tile.lanes != 0) shape.lanes = variant.tile.lanes;
   return shape;
 }
 

@@ -54,12 +54,17 @@ TEST_P(VulkanRow, PassesTheBattery) {
     if (!support) continue;
     SCOPED_TRACE(info.name);
     const std::unique_ptr<Device> device = open_vulkan(i, {});
-    try {
-      const Verdict verdict = check_battery(*device, row, 1);
-      EXPECT_TRUE(verdict.passed()) << verdict.reason_code << ": " << verdict.message;
-      ran = true;
-    } catch (const UnsupportedError& e) {
-      std::printf("%s: unsupported: %s\n", info.id.c_str(), e.what());
+    for (const Tile& tile : tiles_of(row)) {
+      SCOPED_TRACE(tile_text(tile));
+      KernelVariant tiled = row;
+      tiled.tile = tile;
+      try {
+        const Verdict verdict = check_battery(*device, tiled, 1);
+        EXPECT_TRUE(verdict.passed()) << verdict.reason_code << ": " << verdict.message;
+        ran = true;
+      } catch (const UnsupportedError& e) {
+        std::printf("%s: unsupported: %s\n", info.id.c_str(), e.what());
+      }
     }
   }
   if (!ran) GTEST_SKIP() << row.name << ": no device here has what it needs";
