@@ -45,6 +45,8 @@ constexpr BufferSpec kHead[] = {{"x", Read, F32}, {"table", Weights, Packed}, {"
 
 constexpr BufferSpec kTopK[] = {{"logits", Read, F32}, {"best", Write, U32}};
 
+constexpr BufferSpec kCalculate[] = {{"seeds", Read, U32}, {"results", Write, U32}};
+
 constexpr Contract kContracts[kOpCount] = {
     {"matmul", kMatmul, sizeof(MatmulParams)},
     {"matmul_half", kMatmulHalf, sizeof(MatmulParams)},
@@ -58,6 +60,7 @@ constexpr Contract kContracts[kOpCount] = {
     {"attention", kAttention, sizeof(AttentionParams)},
     {"head", kHead, sizeof(HeadParams)},
     {"top_k", kTopK, sizeof(TopKParams)},
+    {"calculate", kCalculate, sizeof(CalculateParams)},
 };
 
 template <typename Params>
@@ -153,6 +156,8 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
       if (buffer.name == "logits") return plain(F32, p.n, 1);
       return std::size_t{index_space(op, params)} * p.count * sizeof(RankedLogit);
     }
+    case Op::Calculate:
+      return plain(U32, read<CalculateParams>(params).lanes, 1);
   }
   return 0;
 }
@@ -182,6 +187,8 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params) {
       const auto p = read<TopKParams>(params);
       return (p.n + p.width - 1) / p.width;
     }
+    case Op::Calculate:
+      return read<CalculateParams>(params).lanes;
   }
   return 0;
 }

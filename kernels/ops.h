@@ -22,6 +22,7 @@
 //   Attention (AttentionParams): qkv, step, keys, values, out f32[m,heads * head_dim]
 //   Head (HeadParams): x f32[m,k], table[n,k], out f32[m,out_stride]
 //   TopK (TopKParams): logits f32[n], best RankedLogit[parts,count]
+//   Calculate (CalculateParams): seeds u32[lanes], results u32[lanes]
 //
 // Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
 //   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
@@ -51,6 +52,19 @@
 //   as ids (places in all of the logits) and values, bit for bit. Lower ids first among equals; +0 and -0
 //   are equal, NaN comes before all numbers. A part with fewer ends in kNoLogit. The best of all parts
 //   are among the best of each: the host finds them, and need not be sent the rest.
+// Calculate: nothing but arithmetic, for the roofline (bench/arithmetic.h); no model needs it. `lanes` is
+//   a multiple of 64. The packing names the unit, all of whose steps are exact or rounded once, so that all
+//   devices give the same bits. With s the lane's seed, sum x[i] begins as s (2i + 1) + i, modulo 2^32, and
+//   a step is
+//     None, 32-bit integers:          x = x (s | 1) + (s >> 3)
+//     Int8, dot products of 4 bytes:  x = x + bytes of x . bytes of (s * 0x9E3779B1)
+//     Int8x16, products of 16 x 32 by 32 x 16 bytes: x = x + 32 a b, with a = (s & 7) - 3 and b =
+//       (s >> 3 & 7) - 3, where s is the seed of the first of each 32 lanes
+//   or x[i] begins as (s & 255) + i, and with f = 1/2, or -1/2 where s has bit 31, and c =
+//   1 + (s >> 16 & 127) a step is
+//     F32:  x = x f + c
+//     F16:  the same twice in halves; the second, in the upper bits, begins as (s >> 8 & 255) + i
+//   The result is the bits of x[0], times 31 plus those of x[1], and so on, modulo 2^32.
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once
@@ -79,8 +93,9 @@ enum class Op : std::uint8_t {
   Attention,
   Head,
   TopK,
+  Calculate,
 };
-inline constexpr std::size_t kOpCount = 12;
+inline constexpr std::size_t kOpCount = 13;
 
 // How a kernel may touch a buffer. Weights are inputs that stay the same from call to call.
 enum class Access : std::uint8_t { Read, Write, ReadWrite, Weights };
@@ -109,13 +124,18 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
 
 // Size of an op's sliced index space, in the unit that the contract of its kernels divides among
 // workers: rows of the weight matrix for Matmul*, Head; tokens for norms, Embed and Rope;
-// (token, head) pairs, heads fastest, for Attention; parts for TopK.
+// (token, head) pairs, heads fastest, for Attention; parts for TopK; lanes for Calculate.
 std::uint32_t index_space(Op op, std::span<const std::byte> params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
 // vector of any backend.
 constexpr std::uint32_t activation_stride(std::uint32_t k) {
   return (k + 63) / 64 * 64;
+}
+
+// Whose seed a lane of Calculate takes.
+constexpr std::uint32_t calculate_seed_of(Packing unit, std::uint32_t lane) {
+  return unit == Packing::Int8x16 ? lane / 32 * 32 : lane;
 }
 
 // What TopK writes where a part has no more logits: behind everything else.

@@ -59,6 +59,14 @@ struct TopKParams {
   uint count;
 };
 
+// `lanes` calculations, each of `rounds` times ROTOR_STEPS steps of ROTOR_SUMS independent sums.
+#define ROTOR_SUMS 8
+#define ROTOR_STEPS 16
+struct CalculateParams {
+  uint lanes;
+  uint rounds;
+};
+
 // A logit that TopK found.
 struct RankedLogit {
   uint id;
@@ -82,6 +90,7 @@ typedef struct EmbedParams EmbedParams;
 typedef struct AttentionParams AttentionParams;
 typedef struct HeadParams HeadParams;
 typedef struct TopKParams TopKParams;
+typedef struct CalculateParams CalculateParams;
 typedef struct RankedLogit RankedLogit;
 typedef struct TokenScale TokenScale;
 #endif

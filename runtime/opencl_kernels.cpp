@@ -26,9 +26,15 @@ std::size_t preferred_group(Op op) {
 }
 
 // Kernels for single tokens share each row of their tile among work-items, so they need one a row at
-// least; kernels for batches walk through their rows.
+// least; kernels for batches, and Calculate, walk through their rows.
 std::size_t smallest_group(const KernelVariant& variant) {
-  return variant.tile.tokens > 1 ? 1 : variant.tile.rows;
+  return variant.tile.tokens > 1 || variant.op == Op::Calculate ? 1 : variant.tile.rows;
+}
+
+// Elements of the vectors that processors want: GPUs want none.
+cl_uint vector_width(const cl::Device& device) {
+  const cl_uint native = device.getInfo<CL_DEVICE_NATIVE_VECTOR_WIDTH_INT>();
+  return std::clamp(std::bit_floor(std::max(native, 1u)), 1u, 16u);
 }
 
 std::string options(const Traits& traits, const KernelVariant& variant, std::size_t group) {
@@ -37,7 +43,8 @@ std::string options(const Traits& traits, const KernelVariant& variant, std::siz
   std::string text = std::string("-cl-std=") + (baseline ? "CL1.2" : traits.newest_standard) +
                      " -DROTOR_LOCAL=" + std::to_string(group) +
                      " -DROTOR_ROWS=" + std::to_string(variant.tile.rows) +
-                     " -DROTOR_TOKENS=" + std::to_string(variant.tile.tokens);
+                     " -DROTOR_TOKENS=" + std::to_string(variant.tile.tokens) +
+                     " -DROTOR_WIDTH=" + std::to_string(vector_width(traits.device));
   if (traits.khr_subgroups) text += " -DROTOR_KHR_SUBGROUPS";
   return text;
 }

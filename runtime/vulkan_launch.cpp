@@ -34,6 +34,10 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
                     .rows = variant.tile.rows,
                     .tokens = variant.tile.tokens,
                     .lanes = limits.software ? 4u : 16u};
+  if (variant.op == Op::Calculate) {  // a lane each
+    shape.invocations = shape.rows;
+    return shape;
+  }
   if (is_matmul(variant.op) && variant.batch == Batch::Many) {
     shape.invocations = shape.rows * shape.tokens / kOutputsPerInvocation;
     return shape;
@@ -88,6 +92,9 @@ std::array<std::uint32_t, 3> launch_groups(const KernelVariant& variant,
       y = tiles(p.m, variant.tile.tokens);
       break;
     }
+    case Op::Calculate:
+      x = tiles(index_space(variant.op, params), variant.tile.rows);
+      break;
     default:
       y = index_space(variant.op, params);
       x = 1;
@@ -123,6 +130,10 @@ double launch_cost(const KernelVariant& variant, std::span<const std::byte> para
     case Op::TopK: {
       const auto p = read<TopKParams>(params);
       return 4.0 * p.n * p.count;
+    }
+    case Op::Calculate: {
+      const auto p = read<CalculateParams>(params);
+      return double(ROTOR_SUMS) * ROTOR_STEPS * p.lanes * p.rounds;
     }
     default: {
       const auto p = read<NormParams>(params);

@@ -11,10 +11,8 @@ layout(binding = 3, std430) readonly restrict buffer Scales { float scales[]; };
 layout(binding = 4, std430) writeonly restrict buffer Product { float product[]; };     // [m, n]
 
 #ifdef ROTOR_PACKED_DOT
-#extension GL_EXT_spirv_intrinsics : require
-// OpSDot on four signed bytes; codes up to 2 are the same signed or not.
-spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
-int packed_dot(int a, int b, spirv_literal int format);
+#include "shaders/packed_dot.glsl"
+// Codes up to 2 are the same signed or not.
 int dot4(uint trits, uint q) { return packed_dot(int(trits), int(q), 0); }
 #else
 int dot4(uint trits, uint q) {

@@ -23,6 +23,8 @@ std::vector<Launch> battery(const KernelVariant& variant, std::uint64_t seed) {
       return head_battery(variant, seed);
     case Op::TopK:
       return top_k_battery(variant, seed);
+    case Op::Calculate:
+      return calculate_battery(variant, seed);
   }
   return {};
 }
@@ -49,6 +51,9 @@ CriterionText criterion_of(Op op) {
     case Op::TopK:
       return {BitwiseEqual, "stable sort of every part", "values are copied, the order is total",
               ""};
+    case Op::Calculate:
+      return {BitwiseEqual, "the same steps, one by one",
+              "integers wrap; products with a half are exact, so a step is rounded once", ""};
     case Op::AddNorm:
       return {BoundedFloat, "f64 norm", "sum of k squares in f32, any order",
               "gamma(k / 2 + 19) |y| per output: half of k roundings under the root, the rest for "

@@ -56,5 +56,6 @@ std::vector<Launch> attention_battery(const KernelVariant& variant, std::uint64_
 std::vector<Launch> embed_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> head_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> top_k_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> calculate_battery(const KernelVariant& variant, std::uint64_t seed);
 
 }  // namespace rotor

@@ -104,4 +104,9 @@ Floats rotate(std::span<const float> head, std::span<const float> angles);
 Floats attention(std::span<const float> q, std::span<const float> keys,
                  std::span<const float> values, const AttentionParams& params, std::uint32_t first);
 
+// --- Calculate ----------------------------------------------------------------------------------
+
+// What a lane gives for its seed.
+std::uint32_t calculate(Packing unit, std::uint32_t seed, std::uint32_t rounds);
+
 }  // namespace rotor::reference
