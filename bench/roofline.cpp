@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "bench/arithmetic.h"
 #include "bench/sampling.h"
 #include "bench/timed_launch.h"
 #include "core/error.h"
@@ -192,6 +193,7 @@ std::vector<Roof> RoofMeter::measure_all(const std::string& at) {
   append(measure_launch(at));
   append(measure_transfers(at));
   append(measure_table_reads(footprints(1u << 20, largest_table(device_.info())), at));
+  append(measure_arithmetic(device_, at));
   return roofs;
 }
 

@@ -2,7 +2,8 @@
 //
 // CPU: reading over footprints from the first-level cache to memory, by one thread and by all; the
 // arithmetic of its features (kernels/roof.h). Every device: the cost of a launch among others in a
-// queue, and, but for the CPU, copies to and from it and reading by its kernel for dense tables.
+// queue, and, but for the CPU, copies to and from it, reading by its kernel for dense tables, and its
+// arithmetic (bench/arithmetic.h).
 #pragma once
 
 #include <memory>

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 
+#include "bench/arithmetic.h"
+#include "core/error.h"
 #include "runtime/devices.h"
 
 namespace rotor {
@@ -29,6 +32,37 @@ TEST(RoofMeter, TheCpuHasEveryKindOfLimit) {
     EXPECT_GE(roof.samples.size(), 5u) << roof.kind;
   }
   for (const Roof& roof : meter.measure_controls("end")) EXPECT_EQ(roof.at, "end");
+}
+
+// The first of each backend: software drivers in tests.
+TEST(RoofMeter, EveryGpuHasTheArithmeticOfItsUnits) {
+  bool any = false;
+  for (const char* backend : {"vulkan", "opencl"}) {
+    std::unique_ptr<Device> gpu;
+    try {
+      gpu = open_device(backend, {});
+    } catch (const UnsupportedError& error) {
+      std::printf("no device here: %s\n", error.what());
+      continue;
+    }
+    any = true;
+    const std::vector<Roof> roofs = measure_arithmetic(*gpu, "start");
+    const Features features = gpu->info().features;
+    const std::pair<const char*, Features> units[] = {{"int32_mad", feature::Baseline},
+                                                      {"fp32_fma", feature::Baseline},
+                                                      {"fp16_fma", feature::Half},
+                                                      {"int8_dot", feature::IntegerDot},
+                                                      {"int8_matrix", feature::CoopMatrix}};
+    for (const auto& [kind, needs] : units) {
+      const auto count =
+          std::count_if(roofs.begin(), roofs.end(), [&](const Roof& r) { return r.kind == kind; });
+      EXPECT_EQ(count, (features & needs) == needs && !(needs == feature::CoopMatrix &&
+                                                        gpu->info().backend == Backend::OpenCL))
+          << backend << ' ' << kind;
+    }
+    for (const Roof& roof : roofs) EXPECT_GT(roof.median, 0) << backend << ' ' << roof.kind;
+  }
+  if (!any) GTEST_SKIP() << "no GPU device here, not even a software one";
 }
 
 Roof control(const char* kind, double median, std::optional<std::uint64_t> bytes = {}) {

@@ -12,7 +12,7 @@ function roofLines(roofs) {
   const largest = (key) => reading.reduce((a, b) => (a[key] > b[key] ? a : b), reading[0]);
   return {
     slopes: [...new Set([largest("footprint_bytes"), largest("per_s")])].filter(Boolean),
-    ceilings: roofs.filter((roof) => /_(dot|mad|fma)$/.test(roof.kind)),
+    ceilings: roofs.filter((roof) => /_(dot|matrix|mad|fma)$/.test(roof.kind)),
   };
 }
 

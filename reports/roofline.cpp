@@ -27,17 +27,22 @@ std::optional<double> best(const std::vector<Roof>& roofs, const std::string& de
   return value;
 }
 
-// Number types that an op may compute in, the fastest that was measured counts: a kernel in FP32 is
-// not at its limit where FP16 would be faster.
-std::vector<std::string_view> kinds_of(const std::string& op) {
-  if (op == "matmul") return {"int8_dot", "int32_mad"};
-  if (op == "matmul_half") return {"fp16_fma", "fp32_fma"};
-  return {"fp32_fma"};
+// The units that a case may compute with; the fastest that was measured counts: a kernel in FP32 is
+// not at its limit where FP16 would be faster. A GPU has units that others of its kernels are made for,
+// whose names say so (HOUSE.md, section 9).
+std::vector<std::string_view> kinds_of(const Case& spec) {
+  if (spec.op == "matmul_half") return {"fp16_fma", "fp32_fma"};
+  if (spec.op != "matmul") return {"fp32_fma"};
+  if (spec.backend == "cpu") return {"int8_dot", "int32_mad"};
+  const auto has = [&](const char* part) { return spec.variant.find(part) != std::string::npos; };
+  if (has("_coop")) return {"int8_matrix"};
+  if (has("_dot")) return {"int8_dot"};
+  return {"int32_mad", "fp32_fma"};
 }
 
 std::optional<double> best_rate(const std::vector<Roof>& roofs, const CaseResult& result) {
   std::optional<double> rate;
-  for (const std::string_view kind : kinds_of(result.spec.op)) {
+  for (const std::string_view kind : kinds_of(result.spec)) {
     const std::optional<double> found = best(roofs, result.device, kind);
     if (found && (!rate || *found > *rate)) rate = found;
   }

@@ -29,7 +29,7 @@ std::optional<Limiter> parse_limiter(std::string_view name);
 
 // launch + max(bytes / bandwidth, operations / rate), and which of the three is largest. The
 // bandwidth is that of the case's footprint: all rotated copies where weights are cold, one launch's
-// bytes where they are cached. The rate is that of the number type that the op computes in. Of limits
+// bytes where they are cached. The rate is that of the unit that the variant computes with. Of limits
 // measured several times in a run the best counts.
 struct Limit {
   double seconds = 0;

@@ -46,6 +46,42 @@ TEST(Roofline, TheLargestPartIsTheLimiter) {
   }
 }
 
+// Arithmetic is all that limits here, so the limit tells the rate.
+TEST(Roofline, TheRateIsThatOfTheUnitThatTheKernelUses) {
+  constexpr double kOps = 13107200;
+  const std::vector<Roof> roofs = {
+      roof("read_bw", 1e18, "bytes/s", 1024), roof("int32_mad", 1e9, "ops/s"),
+      roof("fp32_fma", 2e9, "ops/s"),         roof("fp16_fma", 4e9, "ops/s"),
+      roof("int8_dot", 8e9, "ops/s"),         roof("int8_matrix", 64e9, "ops/s")};
+  struct Row {
+    const char* op;
+    const char* backend;
+    const char* variant;
+    double rate;
+  };
+  for (const Row& row : {Row{"matmul", "cpu", "matmul_bitpacked_avx2", 8e9},
+                         Row{"matmul", "vulkan", "matmul_bitpacked_coop@64x32", 64e9},
+                         Row{"matmul", "vulkan", "matmul_bitpacked_dot_tiled@64x32", 8e9},
+                         Row{"matmul", "opencl", "matmul_bitpacked_dot@8x1", 8e9},
+                         Row{"matmul", "vulkan", "matmul_bitpacked_subgroup@16x1", 2e9},
+                         Row{"matmul", "vulkan", "matmul_int8@16x1", 2e9},
+                         Row{"matmul_half", "vulkan", "matmul_half@16x1", 4e9},
+                         Row{"matmul_dense", "cpu", "matmul_dense_eigen", 2e9}}) {
+    CaseResult result = timed("matmul_fast", 1, {1e-3});
+    result.spec.op = row.op;
+    result.spec.backend = row.backend;
+    result.spec.variant = row.variant;
+    const auto limit = limit_of(roofs, result);
+    ASSERT_TRUE(limit) << row.variant;
+    EXPECT_NEAR(limit->seconds, kOps / row.rate, 1e-6 * limit->seconds) << row.variant;
+    EXPECT_EQ(limit->limiter, Limiter::Compute) << row.variant;
+  }
+  CaseResult coop = timed("matmul_fast", 1, {1e-3});
+  coop.spec.backend = "vulkan";
+  coop.spec.variant = "matmul_bitpacked_coop@64x32";
+  EXPECT_FALSE(limit_of({roofs.begin(), roofs.end() - 1}, coop)) << "no rate, no limit";
+}
+
 TEST(Roofline, LimitsOfOneThreadAreNotThoseOfTheDevice) {
   Roof one = roof("read_bw", 1e9, "bytes/s", 1024);
   one.threads = 1;

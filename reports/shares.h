@@ -30,8 +30,8 @@ struct DeviceShares {
 };
 
 // Every case of this device is in one of the two lists, in the order of the report, which must
-// outlive them. `derived` is derive(report). Where no arithmetic rate was measured (GPUs), reading is
-// taken as the limit of single tokens, and batches are left out.
+// outlive them. `derived` is derive(report). Where no arithmetic rate was measured (GPUs before format
+// 1.4), reading is taken as the limit of single tokens, and batches are left out.
 DeviceShares shares_of(const Report& report, const std::vector<std::optional<Derived>>& derived,
                        const std::string& device);
 

@@ -8,11 +8,11 @@ namespace rotor {
 
 std::string roof_name(const Roof& roof) {
   static const std::map<std::string, std::string> names = {
-      {"read_bw", "reading"},          {"copy_bw", "copying"},
-      {"int8_dot", "int8 products"},   {"int32_mad", "int32 products"},
-      {"fp16_fma", "FP16 products"},   {"fp32_fma", "FP32 products"},
-      {"launch_latency", "launching"}, {"h2d_bw", "copying to it"},
-      {"d2h_bw", "copying from it"}};
+      {"read_bw", "reading"},           {"copy_bw", "copying"},
+      {"int8_dot", "int8 products"},    {"int32_mad", "int32 products"},
+      {"int8_matrix", "int8 matrices"}, {"fp16_fma", "FP16 products"},
+      {"fp32_fma", "FP32 products"},    {"launch_latency", "launching"},
+      {"h2d_bw", "copying to it"},      {"d2h_bw", "copying from it"}};
   const auto found = names.find(roof.kind);
   std::string what = found == names.end() ? roof.kind : found->second;
   if (roof.footprint_bytes) what += ' ' + show_bytes(*roof.footprint_bytes);
