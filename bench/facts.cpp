@@ -37,6 +37,9 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
           {"device", options.device},
           {"model", model},
           {"budget_s", std::to_string(options.budget_s)},
+          {"tuning", !options.tuning.use           ? "off"
+                     : options.tuning.file.empty() ? "usual"
+                                                   : options.tuning.file},
           {"verify_only", options.verify_only ? "true" : "false"},
           {"roofline", options.roofline ? "true" : "false"},
           {"isolation", options.isolation && !options.round ? "true" : "false"},

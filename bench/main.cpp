@@ -250,7 +250,6 @@ void keep_for_repro(const CLI::App& app, Flags& flags) {
     args.push_back(name);
     args.push_back(option->as<std::string>());
   }
-  if (!flags.options.tuning.use) args.insert(args.end(), {"--tuned", "false"});
 }
 
 void interpret(const CLI::App& app, Flags& flags) {

@@ -65,6 +65,7 @@ std::string repro_command(const BenchOptions& options) {
   std::ostringstream out;
   out << "rotor-bench --seed 0x" << std::hex << options.seed;
   for (const std::string& arg : options.repro_args) out << ' ' << arg;
+  if (!options.tuning.use) out << " --no-tuned";
   return out.str();
 }
 

@@ -30,6 +30,7 @@ std::vector<std::string> worker_command(const BenchOptions& options, const std::
   for (const std::string& filter : options.filters) argv.push_back("--filter=" + filter);
   if (!options.text.empty()) argv.push_back("--text=" + options.text);
   if (options.verify_only) argv.push_back("--verify-only");
+  if (!options.tuning.use) argv.push_back("--no-tuned");
   return argv;
 }
 
