@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "kernels/layers_layout.h"
+
 namespace rotor {
 namespace {
 
@@ -43,6 +45,11 @@ constexpr BufferSpec kAttention[] = {{"qkv", Read, F32},
                                      {"out", Write, F32}};
 constexpr BufferSpec kHead[] = {{"x", Read, F32}, {"table", Weights, Packed}, {"out", Write, F32}};
 
+constexpr BufferSpec kLayers[] = {
+    {"weights", Weights, Packed}, {"step", Read, U32}, {"angles", Weights, F32},
+    {"cache", ReadWrite, Packed}, {"x", Read, F32},    {"work", ReadWrite, F32},
+    {"normed", Write, F32}};
+
 constexpr BufferSpec kTopK[] = {{"logits", Read, F32}, {"best", Write, U32}};
 
 constexpr BufferSpec kCalculate[] = {{"seeds", Read, U32}, {"results", Write, U32}};
@@ -61,6 +68,7 @@ constexpr Contract kContracts[kOpCount] = {
     {"head", kHead, sizeof(HeadParams)},
     {"top_k", kTopK, sizeof(TopKParams)},
     {"calculate", kCalculate, sizeof(CalculateParams)},
+    {"layers", kLayers, sizeof(LayersParams)},
 };
 
 template <typename Params>
@@ -117,7 +125,27 @@ std::size_t attention_bytes(const AttentionParams& p, const BufferSpec& buffer, 
   return std::size_t{p.capacity} * p.kv_heads * row_bytes(packing, p.head_dim);
 }
 
+std::size_t layers_bytes(const LayersParams& p, const BufferSpec& buffer, Packing packing) {
+  constexpr std::size_t kUnit = 16;
+  if (buffer.name == "weights") return kUnit * weights_units(p);
+  if (buffer.name == "step") return plain(U32, 2, 1);
+  if (buffer.name == "angles") return plain(F32, p.capacity, p.head_dim);
+  if (buffer.name == "work") return kUnit * work_parts(p).end;
+  if (buffer.name == "cache") {
+    const auto words = static_cast<std::uint32_t>(row_bytes(packing, p.head_dim) / 4);
+    return 2 * p.layers * kUnit * cache_half_units(p, words);
+  }
+  return plain(F32, p.hidden, 1);
+}
+
 }  // namespace
+
+bool can_run_layers(const LayersParams& p) {
+  constexpr std::uint32_t kWidest = 16384;
+  const auto is_wide = [](std::uint32_t k) { return k != 0 && k % 64 == 0 && k <= kWidest; };
+  return is_wide(p.hidden) && is_wide(p.ffn) && is_wide(q_rows(p)) && p.head_dim % 16 == 0 &&
+         p.head_dim <= 256 && p.heads <= 256 && p.kv_heads != 0 && p.heads % p.kv_heads == 0;
+}
 
 const Contract& contract(Op op) {
   return kContracts[static_cast<std::size_t>(op)];
@@ -158,6 +186,8 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
     }
     case Op::Calculate:
       return plain(U32, read<CalculateParams>(params).lanes, 1);
+    case Op::Layers:
+      return layers_bytes(read<LayersParams>(params), buffer, packing);
   }
   return 0;
 }
@@ -189,6 +219,8 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params) {
     }
     case Op::Calculate:
       return read<CalculateParams>(params).lanes;
+    case Op::Layers:
+      return 1;
   }
   return 0;
 }

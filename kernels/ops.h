@@ -23,6 +23,8 @@
 //   Head (HeadParams): x f32[m,k], table[n,k], out f32[m,out_stride]
 //   TopK (TopKParams): logits f32[n], best RankedLogit[parts,count]
 //   Calculate (CalculateParams): seeds u32[lanes], results u32[lanes]
+//   Layers (LayersParams): weights, step, angles f32[capacity,head_dim], cache in-out, x f32[hidden],
+//       work in-out, normed f32[hidden]
 //
 // Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
 //   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
@@ -65,6 +67,12 @@
 //     F32:  x = x f + c
 //     F16:  the same twice in halves; the second, in the upper bits, begins as (s >> 8 & 255) + i
 //   The result is the bits of x[0], times 31 plus those of x[1], and so on, modulo 2^32.
+// Layers: every layer of a model for one token, and the final norm: the ops above, one after the other,
+//   on q, k, v from x by NormQuant and Matmul; Rope, Attention; NormQuant, Matmul, the residual added;
+//   NormQuant, Matmul of gate and up, max(gate,0)^2 up; NormQuant, Matmul, the residual added. Where
+//   things lie in weights (Bits2), work and cache is in kernels/layers_layout.h. work holds zeros in its
+//   words for meetings before and after each run, and what every layer computed after it. A run whose
+//   work-groups waited for each other in vain leaves NaN in normed. For shapes that can_run_layers().
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once
@@ -94,8 +102,9 @@ enum class Op : std::uint8_t {
   Head,
   TopK,
   Calculate,
+  Layers,
 };
-inline constexpr std::size_t kOpCount = 13;
+inline constexpr std::size_t kOpCount = 14;
 
 // How a kernel may touch a buffer. Weights are inputs that stay the same from call to call.
 enum class Access : std::uint8_t { Read, Write, ReadWrite, Weights };
@@ -126,6 +135,10 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
 // workers: rows of the weight matrix for Matmul*, Head; tokens for norms, Embed and Rope;
 // (token, head) pairs, heads fastest, for Attention; parts for TopK; lanes for Calculate.
 std::uint32_t index_space(Op op, std::span<const std::byte> params);
+
+// Whether Layers is defined for a shape: hidden, ffn and q rows are multiples of 64 and at most 16384,
+// head_dim is a multiple of 16, heads and head_dim are at most 256.
+bool can_run_layers(const LayersParams& params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
 // vector of any backend.

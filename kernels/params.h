@@ -52,6 +52,18 @@ struct HeadParams {
   uint out_stride;
 };
 
+// All layers of a model, for one token. q rows are heads * head_dim wide.
+struct LayersParams {
+  uint layers;
+  uint hidden;
+  uint ffn;
+  uint heads;
+  uint kv_heads;
+  uint head_dim;
+  uint capacity;
+  float epsilon;
+};
+
 // The `count` largest of each part of `width` logits, of `n` in all.
 struct TopKParams {
   uint n;
@@ -89,6 +101,7 @@ typedef struct NormParams NormParams;
 typedef struct EmbedParams EmbedParams;
 typedef struct AttentionParams AttentionParams;
 typedef struct HeadParams HeadParams;
+typedef struct LayersParams LayersParams;
 typedef struct TopKParams TopKParams;
 typedef struct CalculateParams CalculateParams;
 typedef struct RankedLogit RankedLogit;

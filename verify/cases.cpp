@@ -25,6 +25,8 @@ std::vector<Launch> battery(const KernelVariant& variant, std::uint64_t seed) {
       return top_k_battery(variant, seed);
     case Op::Calculate:
       return calculate_battery(variant, seed);
+    case Op::Layers:
+      return layers_battery(variant, seed);
   }
   return {};
 }
@@ -69,6 +71,13 @@ CriterionText criterion_of(Op op) {
     case Op::Rope:
       return {BoundedFloat, "f64 rotation by the table's angles", "two products and a sum",
               "gamma(2) (|a cos| + |b sin|), plus the rounding of the cache's format"};
+    case Op::Layers:
+      return {BoundedFloat,
+              "the references of its parts, each on what the kernel itself gave the part",
+              "products are exact sums of codes; a code next to a tie may be either of two",
+              "per part as for the part's own op; products within gamma(k / 2 + 25) of the value, "
+              "and a "
+              "step more for each input code that lies next to a tie"};
     case Op::Attention:
       return {BoundedFloat, "f64 softmax attention over the decoded cache",
               "first-order error of scores, exponentials and sums, per output",

@@ -48,6 +48,14 @@ Bytes matmul_weights(const KernelVariant& variant, const MatmulData& data);
 // Of the logical inputs, the same for every packing and device.
 std::uint64_t matmul_digest(const MatmulData& data);
 
+// --- Rope, Attention, Layers ---------------------------------------------------------------------
+
+// cos and sin of the angles of every position, as the model makes them: [capacity, head_dim].
+std::vector<float> make_angles(std::uint32_t capacity, std::uint32_t head_dim);
+// How far a value that comes back from a cache row may be from the one put there: half a step of
+// the format. `largest` is the largest magnitude of the row.
+double storage_bound(Packing packing, double value, double largest);
+
 // Launches of each op's battery (cases_*.cpp).
 std::vector<Launch> matmul_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> norm_battery(const KernelVariant& variant, std::uint64_t seed);
@@ -57,5 +65,6 @@ std::vector<Launch> embed_battery(const KernelVariant& variant, std::uint64_t se
 std::vector<Launch> head_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> top_k_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> calculate_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> layers_battery(const KernelVariant& variant, std::uint64_t seed);
 
 }  // namespace rotor

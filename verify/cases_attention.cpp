@@ -84,37 +84,6 @@ struct RopeCase {
   Bytes values;
 };
 
-std::vector<float> make_angles(std::uint32_t capacity, std::uint32_t head_dim) {
-  std::vector<float> angles;
-  for (std::uint32_t position = 0; position < capacity; ++position) {
-    const std::uint32_t half = head_dim / 2;
-    std::vector<float> sines;
-    for (std::uint32_t i = 0; i < half; ++i) {
-      const double angle = position * std::pow(500000.0, -2.0 * i / head_dim);
-      angles.push_back(static_cast<float>(std::cos(angle)));
-      sines.push_back(static_cast<float>(std::sin(angle)));
-    }
-    angles.insert(angles.end(), sines.begin(), sines.end());
-  }
-  return angles;
-}
-
-// How far a value that comes back from a cache row may be from the one put there: half a step of
-// the format.
-double storage_bound(Packing packing, double value, double largest) {
-  switch (packing) {
-    case Packing::F16:
-      return 0x1p-11 * std::fabs(value) + 0x1p-25;
-    case Packing::Bf16:
-      return 0x1p-8 * std::fabs(value);
-    // Half a code, and the roundings of value * (127 / largest) and of the scale.
-    case Packing::Int8Row:
-      return largest / 127 * (0.5 + 127 * reference::gamma(16));
-    default:
-      return 0;
-  }
-}
-
 void compare_cache_row(const RopeCase& c, std::uint32_t row, std::span<const std::byte> bytes,
                        const reference::Floats& want, Comparison& result) {
   const std::vector<float> got = reference::decode_row(c.packing, c.params.head_dim, bytes);
@@ -287,6 +256,35 @@ Launch attention_launch(const AttentionCase& c, std::uint64_t seed) {
 }
 
 }  // namespace
+
+std::vector<float> make_angles(std::uint32_t capacity, std::uint32_t head_dim) {
+  std::vector<float> angles;
+  for (std::uint32_t position = 0; position < capacity; ++position) {
+    const std::uint32_t half = head_dim / 2;
+    std::vector<float> sines;
+    for (std::uint32_t i = 0; i < half; ++i) {
+      const double angle = position * std::pow(500000.0, -2.0 * i / head_dim);
+      angles.push_back(static_cast<float>(std::cos(angle)));
+      sines.push_back(static_cast<float>(std::sin(angle)));
+    }
+    angles.insert(angles.end(), sines.begin(), sines.end());
+  }
+  return angles;
+}
+
+double storage_bound(Packing packing, double value, double largest) {
+  switch (packing) {
+    case Packing::F16:
+      return 0x1p-11 * std::fabs(value) + 0x1p-25;
+    case Packing::Bf16:
+      return 0x1p-8 * std::fabs(value);
+    // Half a code, and the roundings of value * (127 / largest) and of the scale.
+    case Packing::Int8Row:
+      return largest / 127 * (0.5 + 127 * reference::gamma(16));
+    default:
+      return 0;
+  }
+}
 
 std::vector<Launch> rope_battery(const KernelVariant& variant, std::uint64_t seed) {
   std::vector<Launch> launches;

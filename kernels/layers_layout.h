@@ -1,0 +1,131 @@
+// Where things lie in the buffers of Layers: one text for C++ and GLSL. Offsets count units of 16 bytes;
+// every part begins at a multiple of kPartUnits of them, so that a part is a view that any device binds.
+#ifndef ROTOR_KERNELS_LAYERS_LAYOUT_H
+#define ROTOR_KERNELS_LAYERS_LAYOUT_H
+
+#ifdef __cplusplus
+#include "kernels/params.h"
+namespace rotor {
+inline constexpr uint kLayoutUnit = 16;  // bytes
+#define ROTOR_SHARED constexpr
+#else
+#define ROTOR_SHARED
+#endif
+
+ROTOR_SHARED const uint kPartUnits = 32u;  // 512 bytes, kViewAlignment of runtime/device.h
+
+ROTOR_SHARED uint part_units(uint units) {
+  return (units + kPartUnits - 1u) / kPartUnits * kPartUnits;
+}
+ROTOR_SHARED uint float_units(uint count) {
+  return part_units((count + 3u) / 4u);
+}
+// A matrix in the packing Bits2: 64 columns a unit, rows padded to 16.
+ROTOR_SHARED uint row_units(uint k) {
+  return (k + 63u) / 64u;
+}
+ROTOR_SHARED uint matrix_units(uint n, uint k) {
+  return part_units((n + 15u) / 16u * 16u * row_units(k));
+}
+
+ROTOR_SHARED uint q_rows(LayersParams p) {
+  return p.heads * p.head_dim;
+}
+ROTOR_SHARED uint qkv_rows(LayersParams p) {
+  return (p.heads + 2u * p.kv_heads) * p.head_dim;
+}
+
+// The parts of one layer's weights, which lie one after the other in this order. Layer i begins at
+// i * end; the gain of the final norm lies behind the last layer.
+struct LayerParts {
+  uint qkv;  // matrices, gate on top of up
+  uint attention_out;
+  uint gate_up;
+  uint down;
+  uint qkv_scales;  // [n] each
+  uint attention_out_scales;
+  uint gate_up_scales;
+  uint down_scales;
+  uint input_norm;  // gains
+  uint attention_norm;
+  uint post_norm;
+  uint ffn_norm;
+  uint end;
+};
+ROTOR_SHARED LayerParts layer_parts(LayersParams p) {
+  LayerParts at;
+  at.qkv = 0u;
+  at.attention_out = at.qkv + matrix_units(qkv_rows(p), p.hidden);
+  at.gate_up = at.attention_out + matrix_units(p.hidden, q_rows(p));
+  at.down = at.gate_up + matrix_units(2u * p.ffn, p.hidden);
+  at.qkv_scales = at.down + matrix_units(p.hidden, p.ffn);
+  at.attention_out_scales = at.qkv_scales + float_units(qkv_rows(p));
+  at.gate_up_scales = at.attention_out_scales + float_units(p.hidden);
+  at.down_scales = at.gate_up_scales + float_units(2u * p.ffn);
+  at.input_norm = at.down_scales + float_units(p.hidden);
+  at.attention_norm = at.input_norm + float_units(p.hidden);
+  at.post_norm = at.attention_norm + float_units(q_rows(p));
+  at.ffn_norm = at.post_norm + float_units(p.hidden);
+  at.end = at.ffn_norm + float_units(p.ffn);
+  return at;
+}
+ROTOR_SHARED uint weights_units(LayersParams p) {
+  return p.layers * layer_parts(p).end + float_units(p.hidden);
+}
+
+// Working memory. First words that work-groups meet at, zero before and after a run; then what each layer
+// computed, kept for all layers: memory that is written once needs no second look by anyone who read it
+// before; then room for codes and their scale, for kernels that have none of their own.
+ROTOR_SHARED const uint kMeetUnits = 128u;
+ROTOR_SHARED const uint kMaxSplits = 32u;
+struct WorkParts {
+  uint traces;  // [layers] traces
+  uint codes;   // int8 of the widest input
+  uint token;   // TokenScale
+  uint end;
+};
+// What a layer computed, in order.
+struct TraceParts {
+  uint qkv;       // [q, k, v] before rotation
+  uint sums;      // [kMaxSplits, heads, head_dim] parts of attention, by split of the positions
+  uint tops;      // [kMaxSplits, heads, 2] the largest score; the sum of the weights
+  uint attended;  // [heads * head_dim]
+  uint middle;    // [hidden] the residual stream behind attention
+  uint inner;     // [ffn] max(gate, 0)^2 * up
+  uint result;    // [hidden] the residual stream behind the layer
+  uint end;
+};
+ROTOR_SHARED TraceParts trace_parts(LayersParams p) {
+  TraceParts at;
+  at.qkv = 0u;
+  at.sums = at.qkv + float_units(qkv_rows(p));
+  at.tops = at.sums + float_units(kMaxSplits * q_rows(p));
+  at.attended = at.tops + float_units(kMaxSplits * p.heads * 2u);
+  at.middle = at.attended + float_units(q_rows(p));
+  at.inner = at.middle + float_units(p.hidden);
+  at.result = at.inner + float_units(p.ffn);
+  at.end = at.result + float_units(p.hidden);
+  return at;
+}
+ROTOR_SHARED WorkParts work_parts(LayersParams p) {
+  uint widest = p.hidden > p.ffn ? p.hidden : p.ffn;
+  widest = widest > q_rows(p) ? widest : q_rows(p);
+  WorkParts at;
+  at.traces = kMeetUnits;
+  at.codes = at.traces + p.layers * trace_parts(p).end;
+  at.token = at.codes + part_units((widest + 63u) / 64u * 4u);
+  at.end = at.token + kPartUnits;
+  return at;
+}
+
+// The cache: keys of layer 0, values of layer 0, keys of layer 1, ..., each [capacity, kv_heads] rows of
+// `row_words` words.
+ROTOR_SHARED uint cache_half_units(LayersParams p, uint row_words) {
+  return part_units((p.capacity * p.kv_heads * row_words + 3u) / 4u);
+}
+
+#ifdef __cplusplus
+}  // namespace rotor
+#endif
+
+#endif  // ROTOR_KERNELS_LAYERS_LAYOUT_H
