@@ -27,6 +27,8 @@ namespace {
 
 using namespace feature;
 
+[[maybe_unused]] constexpr Features kLayersNeed = Subgroups | IntegerDot | Meeting | Double;
+
 constexpr auto kVariants = std::to_array<KernelVariant>({
 #define ROTOR_CPU(stem, op, packing, needs, batch) \
   {"cpu/" #stem, Backend::Cpu, Op::op, Packing::packing, needs, Batch::batch, Tile{}, &cpu::stem},

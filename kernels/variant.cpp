@@ -18,6 +18,8 @@ constexpr FeatureName kFeatureNames[] = {
     {Half, "half", "16-bit float storage and arithmetic"},
     {IntegerDot, "integerdot", "packed integer dot product"},
     {CoopMatrix, "coopmatrix", "cooperative matrices"},
+    {Meeting, "meeting", "device-wide memory model and subgroup shuffles"},
+    {Double, "double", "64-bit float arithmetic"},
 };
 
 }  // namespace

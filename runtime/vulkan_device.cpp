@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "runtime/meeting.h"
 #include "runtime/vulkan_commands.h"
 #include "runtime/vulkan_memory.h"
 #include "runtime/vulkan_timeline.h"
@@ -62,11 +63,15 @@ class VulkanKernel final : public Kernel {
     vkDestroyPipeline(device_, pipeline_, nullptr);
   }
   VkPipeline pipeline() const { return pipeline_; }
+  // Work-groups of every dispatch of a kernel whose work-groups meet; 0: as many as there is work for.
+  std::uint32_t meeting_groups() const { return meeting_groups_; }
+  void set_meeting_groups(std::uint32_t count) { meeting_groups_ = count; }
 
  private:
   VkDevice device_;
   DispatchQueue& queue_;
   VkPipeline pipeline_;
+  std::uint32_t meeting_groups_ = 0;
 };
 
 class VulkanSequence final : public Sequence {
@@ -229,8 +234,18 @@ std::unique_ptr<Kernel> VulkanDevice::prepare(const KernelVariant& variant) {
                            name + " needs work-groups of " + std::to_string(shape.invocations) +
                                "; the device allows " + std::to_string(limits_.max_invocations));
   }
-  return std::make_unique<VulkanKernel>(variant, device_.get(), queued_,
-                                        pipelines_.create(variant, shape));
+  auto kernel = std::make_unique<VulkanKernel>(variant, device_.get(), queued_,
+                                               pipelines_.create(variant, shape));
+  if (variant.op == Op::Layers) {
+    if (limits_.software) {
+      throw UnsupportedError("no_meeting", name +
+                                               " is not for software devices: lavapipe (Mesa 22.3) "
+                                               "computes it wrong, and they gain nothing by it");
+    }
+    kernel->set_meeting_groups(find_meeting_groups(
+        *this, *kernel, [&](std::uint32_t groups) { kernel->set_meeting_groups(groups); }));
+  }
+  return kernel;
 }
 
 void VulkanDevice::dispatch(const Kernel& kernel, std::span<const View> views,
@@ -267,6 +282,8 @@ void VulkanDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   d.param_bytes = static_cast<std::uint32_t>(params.size());
   std::copy(params.begin(), params.end(), d.params.begin());
   d.groups = launch_groups(variant, params, limits_);
+  const std::uint32_t meeting = static_cast<const VulkanKernel&>(kernel).meeting_groups();
+  if (meeting != 0) d.groups = {meeting, 1, 1};
   d.cost = launch_cost(variant, params);
   queued_.push(d);
 }

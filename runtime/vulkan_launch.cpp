@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/layers_layout.h"
+
 namespace rotor {
 namespace {
 
@@ -46,7 +48,10 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
     shape.invocations = kInvocationsPerQuery * shape.tokens;
     return shape;
   }
-  if (variant.needs & feature::Subgroups) {
+  if (variant.op == Op::Layers) {
+    // One work-group fills a multiprocessor, so that few of them have to meet.
+    shape.invocations = limits.software ? 8 * limits.subgroup_size : 512;
+  } else if (variant.needs & feature::Subgroups) {
     shape.invocations = 4 * limits.subgroup_size;
   } else if (limits.software) {
     shape.invocations = 32;
@@ -134,6 +139,12 @@ double launch_cost(const KernelVariant& variant, std::span<const std::byte> para
     case Op::Calculate: {
       const auto p = read<CalculateParams>(params);
       return double(ROTOR_SUMS) * ROTOR_STEPS * p.lanes * p.rounds;
+    }
+    case Op::Layers: {
+      const auto p = read<LayersParams>(params);
+      const double per_layer =
+          double(p.hidden) * (qkv_rows(p) + q_rows(p) + 3.0 * p.ffn) + 2.0 * q_rows(p) * p.capacity;
+      return p.layers * per_layer;
     }
     default: {
       const auto p = read<NormParams>(params);

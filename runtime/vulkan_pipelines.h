@@ -9,7 +9,7 @@
 namespace rotor {
 
 // Every kernel sees its buffers at bindings 0, 1, ... of set 0 and its parameters as push constants.
-inline constexpr std::uint32_t kVulkanBindings = 6;
+inline constexpr std::uint32_t kVulkanBindings = 7;
 inline constexpr std::uint32_t kVulkanParamBytes = 32;
 
 class VulkanPipelines {

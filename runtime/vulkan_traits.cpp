@@ -113,6 +113,11 @@ Features kernel_features(const FeatureChain& chain,
   if (chain.v12.shaderInt8 && chain.v12.storageBuffer8BitAccess) features |= feature::Int8Storage;
   if (chain.v12.shaderFloat16 && chain.v11.storageBuffer16BitAccess) features |= feature::Half;
   if (chain.dot.shaderIntegerDotProduct) features |= feature::IntegerDot;
+  if (chain.v12.vulkanMemoryModel && chain.v12.vulkanMemoryModelDeviceScope &&
+      (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) != 0) {
+    features |= feature::Meeting;
+  }
+  if (chain.base.features.shaderFloat64) features |= feature::Double;
   return features;
 }
 
@@ -208,7 +213,9 @@ VkDevice create_vulkan_device(const VulkanTraits& traits) {
   features.v12.timelineSemaphore = VK_TRUE;  // every driver of 1.2 must have them
   features.dot.shaderIntegerDotProduct = on(feature::IntegerDot);
   features.matrix.cooperativeMatrix = on(feature::CoopMatrix);
-  features.v12.vulkanMemoryModel = on(feature::CoopMatrix);
+  features.v12.vulkanMemoryModel = on(feature::CoopMatrix | feature::Meeting);
+  features.v12.vulkanMemoryModelDeviceScope = on(feature::Meeting);
+  features.base.features.shaderFloat64 = on(feature::Double);
 
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

@@ -39,22 +39,6 @@ float stored(bool is_key, uint z, uint at, uint d) {
   return is_key ? rotated(z, at, d) : qkv[z + d];
 }
 
-// Nearest half, ties to even, as core/half.h does it: Vulkan leaves the rounding of its own conversion
-// open.
-uint half_bits(float f) {
-  const uint bits = floatBitsToUint(f);
-  const uint sign = (bits >> 16) & 0x8000u;
-  const uint magnitude = bits & 0x7FFFFFFFu;
-  if (magnitude > 0x7F800000u) return sign | 0x7E00u;
-  if (magnitude >= 0x477FF000u) return sign | 0x7C00u;
-  if (magnitude < 0x38800000u) {
-    precise float sum = uintBitsToFloat(magnitude) + 0.5;
-    return sign | (floatBitsToUint(sum) - 0x3F000000u);
-  }
-  const uint rounded = magnitude + 0xFFFu + ((magnitude >> 13) & 1u);
-  return sign | ((rounded - 0x38000000u) >> 13);
-}
-
 // max |element| of the row, by bit patterns; every invocation gets it.
 float top_of_row(bool is_key, uint z, uint at) {
   if (gl_LocalInvocationID.x == 0) top_bits = 0;

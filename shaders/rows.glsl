@@ -34,6 +34,22 @@ float half_of(uint word, uint index) {
    uintBitsToFloat(words[(row) * row_words(k) + row_words(k) - 1]))
 #endif
 
+// Nearest half, ties to even, as core/half.h does it: Vulkan leaves the rounding of its own conversion
+// open.
+uint half_bits(float f) {
+  const uint bits = floatBitsToUint(f);
+  const uint sign = (bits >> 16) & 0x8000u;
+  const uint magnitude = bits & 0x7FFFFFFFu;
+  if (magnitude > 0x7F800000u) return sign | 0x7E00u;
+  if (magnitude >= 0x477FF000u) return sign | 0x7C00u;
+  if (magnitude < 0x38800000u) {
+    precise float sum = uintBitsToFloat(magnitude) + 0.5;
+    return sign | (floatBitsToUint(sum) - 0x3F000000u);
+  }
+  const uint rounded = magnitude + 0xFFFu + ((magnitude >> 13) & 1u);
+  return sign | ((rounded - 0x38000000u) >> 13);
+}
+
 // Elements j to j + 7 of a row whose length k is a multiple of 8, as is j. `wide` names the same array
 // as `words`, in units of four words: a load of 16 bytes is what memory likes best.
 struct Eight {
