@@ -32,7 +32,8 @@ GenerateResult generate(Transformer& transformer, KvCache& cache, Sampler& sampl
   result.prompt_seconds = seconds_since(start);
   auto first = start;
   while (result.tokens.size() < options.max_tokens) {
-    const std::uint32_t token = sampler.next(logits, text);
+    const std::span<const RankedLogit> ranked = transformer.ranked();
+    const std::uint32_t token = ranked.empty() ? sampler.next(logits, text) : sampler.next(ranked);
     if (result.tokens.empty()) {
       result.first_token_seconds = seconds_since(start);
       first = Clock::now();

@@ -25,17 +25,27 @@ KvCache::KvCache(Device& device, const Config& config, Packing format, std::uint
     throw UsageError("a context of " + std::to_string(capacity) +
                      " positions: the model has 1 to " + std::to_string(config.max_positions));
   }
-  for (std::uint32_t i = 0; i < 2 * config.layers; ++i) {
-    halves_.push_back(device.allocate(position_bytes_ * capacity));
+  halves_ = 2 * config.layers;
+  spacing_ = (position_bytes_ * capacity + kViewAlignment - 1) / kViewAlignment * kViewAlignment;
+  const bool in_one = halves_ * spacing_ <= device.info().max_view_bytes;
+  for (std::size_t i = 0; i < (in_one ? 1 : halves_); ++i) {
+    buffers_.push_back(device.allocate(in_one ? halves_ * spacing_ : spacing_));
   }
 }
 
 std::size_t KvCache::bytes() const {
-  return halves_.size() * position_bytes_ * capacity_;
+  return halves_ * position_bytes_ * capacity_;
 }
 
 View KvCache::half(std::size_t index) const {
-  return *halves_[index];
+  const bool in_one = buffers_.size() == 1;
+  return {*buffers_[in_one ? 0 : index], in_one ? index * spacing_ : 0,
+          position_bytes_ * capacity_};
+}
+
+std::optional<View> KvCache::all() const {
+  if (buffers_.size() != 1) return std::nullopt;
+  return View(*buffers_.front());
 }
 
 void KvCache::append(std::uint32_t count) {
@@ -57,15 +67,15 @@ void KvCache::truncate(std::uint32_t length) {
 
 void KvCache::copy_from(const KvCache& other) {
   if (other.format_ != format_ || other.position_bytes_ != position_bytes_ ||
-      other.halves_.size() != halves_.size() || other.length_ > capacity_) {
+      other.halves_ != halves_ || other.length_ > capacity_) {
     throw UsageError("cannot copy a cache of " + std::to_string(other.length_) + " positions in " +
                      std::string(packing_name(other.format_)) + " into one of " +
                      std::to_string(capacity_) + " in " + std::string(packing_name(format_)));
   }
   std::vector<std::byte> rows(other.length_ * position_bytes_);
-  for (std::size_t i = 0; i < halves_.size(); ++i) {
-    other.device_.read(View(*other.halves_[i], 0, rows.size()), rows);
-    device_.write(View(*halves_[i], 0, rows.size()), rows);
+  for (std::size_t i = 0; i < halves_; ++i) {
+    other.device_.read(other.half(i), rows);
+    device_.write(half(i), rows);
   }
   length_ = other.length_;
 }
@@ -74,7 +84,10 @@ void KvCache::poison(std::uint32_t position) {
   // All bits set is a NaN in f32 and f16, and in an int8 row's scale.
   const std::size_t from = position * position_bytes_;
   const std::vector<std::byte> rows(capacity_ * position_bytes_ - from, std::byte{0xFF});
-  for (const auto& half : halves_) device_.write(View(*half, from, rows.size()), rows);
+  for (std::size_t i = 0; i < halves_; ++i) {
+    const View all = half(i);
+    device_.write(View(*all.buffer, all.offset + from, rows.size()), rows);
+  }
 }
 
 }  // namespace rotor

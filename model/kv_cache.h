@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/weights.h"
@@ -28,6 +29,10 @@ class KvCache {
   View keys(std::uint32_t layer) const { return half(2 * layer); }
   View values(std::uint32_t layer) const { return half(2 * layer + 1); }
 
+  // All layers, as Layers reads them (kernels/layers_layout.h). Nothing where the device cannot bind as
+  // much at once.
+  std::optional<View> all() const;
+
   // Announces `count` more positions. Throws UsageError if they do not fit; nothing changes then.
   void append(std::uint32_t count);
   // Drops all positions from `length` on.
@@ -47,8 +52,11 @@ class KvCache {
   Packing format_;
   std::uint32_t capacity_;
   std::uint32_t length_ = 0;
-  std::size_t position_bytes_;                   // one layer's keys (or values) of one position
-  std::vector<std::unique_ptr<Buffer>> halves_;  // keys, values of layer 0, of layer 1, ...
+  std::size_t position_bytes_;  // one layer's keys (or values) of one position
+  // Keys, values of layer 0, of layer 1, ...: `spacing_` bytes apart in one buffer, or one buffer each.
+  std::size_t halves_;
+  std::size_t spacing_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
 }  // namespace rotor

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace rotor {
 namespace {
@@ -36,7 +35,7 @@ void RankedLogits::dispatch(View logits, std::uint32_t top) {
   kernels_.device().dispatch(kernels_.get(Op::TopK, Packing::None, 1), views, as_bytes(p));
 }
 
-bool RankedLogits::read(std::uint32_t top, std::span<float> logits) {
+std::span<const RankedLogit> RankedLogits::read(std::uint32_t top) {
   const TopKParams p = params(top);
   ranked_.resize(std::size_t{index_space(Op::TopK, as_bytes(p))} * p.count);
   kernels_.device().read(*best_, std::as_writable_bytes(std::span(ranked_)));
@@ -45,14 +44,9 @@ bool RankedLogits::read(std::uint32_t top, std::span<float> logits) {
   const bool all = top >= vocab_;
   const auto is_place = [this](const RankedLogit& found) { return found.id < vocab_; };
   // A broken driver may leave anything there.
-  if (!std::all_of(ranked_.begin(), ranked_.begin() + std::min(top, vocab_), is_place))
-    return false;
-  if (!all && !(ranked_[top - 1].value > ranked_[top].value)) return false;
-  std::fill(logits.begin(), logits.end(), -std::numeric_limits<float>::infinity());
-  for (std::uint32_t i = 0; i < std::min(top, vocab_); ++i) {
-    logits[ranked_[i].id] = ranked_[i].value;
-  }
-  return true;
+  if (!std::all_of(ranked_.begin(), ranked_.begin() + std::min(top, vocab_), is_place)) return {};
+  if (!all && !(ranked_[top - 1].value > ranked_[top].value)) return {};
+  return std::span(ranked_).first(std::min(top, vocab_));
 }
 
 }  // namespace rotor

@@ -19,9 +19,9 @@ class RankedLogits {
   bool serves(std::uint32_t top) const { return top > 0 && top < kMost; }
   // Dispatches the search for the `top` largest of `logits` [vocab].
   void dispatch(View logits, std::uint32_t top);
-  // What the last search found: the `top` largest in their places, -infinity everywhere else; NaN counts
-  // as larger than all. False if others may be equal to the last of them, or the search went wrong.
-  bool read(std::uint32_t top, std::span<float> logits);
+  // What the last search found: the `top` largest, best first; NaN counts as larger than all. Valid until
+  // the next call. Empty if others may be equal to the last of them, or the search went wrong.
+  std::span<const RankedLogit> read(std::uint32_t top);
 
   std::size_t bytes() const { return best_->bytes(); }
 

@@ -25,8 +25,10 @@ class RankedLogitsTest : public testing::Test {
     EXPECT_TRUE(ranked.serves(top));
     ranked.dispatch(*buffer, top);
     device_->finish();
-    std::vector<float> found(logits.size());
-    if (!ranked.read(top, found)) found.clear();
+    const auto best = ranked.read(top);
+    if (best.empty()) return {};
+    std::vector<float> found(logits.size(), -kInfinity);
+    for (const RankedLogit& logit : best) found[logit.id] = logit.value;
     return found;
   }
 

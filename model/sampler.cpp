@@ -59,11 +59,12 @@ float exp_nonpositive(float x) {
   return (sum + 1) * std::bit_cast<float>((n + 127) << 23);
 }
 
-void check_logits(std::span<const float> logits) {
+// first_id: of the first of them.
+void check_logits(std::span<const float> logits, std::uint32_t first_id = 0) {
   const auto is_bad = [](float x) { return !(x <= kLargest); };  // true for NaN
   const auto bad = std::find_if(logits.begin(), logits.end(), is_bad);
   if (bad == logits.end()) return;
-  throw Error("the logit of token " + std::to_string(bad - logits.begin()) + " is " +
+  throw Error("the logit of token " + std::to_string(first_id + (bad - logits.begin())) + " is " +
                   (std::isnan(*bad) ? "not a number" : "infinite") +
                   ": the forward pass went wrong; check it with rotor-bench --verify-only",
               kExitCheckFailed);
@@ -177,9 +178,14 @@ void Sampler::filter(std::span<const float> logits, std::span<const std::uint32_
     const float weight = scratch.weights[id];
     if (weight > kNegligible && scores[id] >= floor) scratch.kept.push_back({id, weight});
   }
-  if (options_.top_p < 1) keep_top_p(scratch.kept);
+  keep_probable(scratch.kept);
+}
+
+// The filters behind the temperature.
+void Sampler::keep_probable(std::vector<Weighted>& kept) const {
+  if (options_.top_p < 1) keep_top_p(kept);
   // The best weight is exactly 1, so min-p compares with it directly.
-  std::erase_if(scratch.kept, [&](const Weighted& w) { return w.weight < options_.min_p; });
+  std::erase_if(kept, [&](const Weighted& w) { return w.weight < options_.min_p; });
 }
 
 std::uint32_t Sampler::logits_needed() const {
@@ -190,11 +196,31 @@ std::uint32_t Sampler::logits_needed() const {
 
 std::uint32_t Sampler::next(std::span<const float> logits, std::span<const std::uint32_t> history) {
   filter(logits, history, scratch_);
-  if (scratch_.kept.size() == 1) return scratch_.kept.front().id;
-  const double target = random_.uniform() * total_weight(scratch_.kept);
+  return draw(scratch_.kept);
+}
+
+std::uint32_t Sampler::next(std::span<const RankedLogit> best) {
+  for (const RankedLogit& found : best) check_logits({&found.value, 1}, found.id);
+  if (options_.temperature == 0) return best.front().id;
+  std::vector<Weighted>& kept = scratch_.kept;
+  kept.clear();
+  for (const RankedLogit& found : best.first(std::min<std::size_t>(options_.top_k, best.size()))) {
+    const float weight = exp_nonpositive((found.value - best.front().value) / options_.temperature);
+    if (weight > kNegligible) kept.push_back({found.id, weight});
+  }
+  // In the order in which all logits would have left them: the same draws then.
+  std::sort(kept.begin(), kept.end(),
+            [](const Weighted& a, const Weighted& b) { return a.id < b.id; });
+  keep_probable(kept);
+  return draw(kept);
+}
+
+std::uint32_t Sampler::draw(const std::vector<Weighted>& kept) {
+  if (kept.size() == 1) return kept.front().id;
+  const double target = random_.uniform() * total_weight(kept);
   double mass = 0;
-  std::uint32_t chosen = scratch_.kept.front().id;
-  for (const Weighted& candidate : scratch_.kept) {
+  std::uint32_t chosen = kept.front().id;
+  for (const Weighted& candidate : kept) {
     chosen = candidate.id;
     mass += candidate.weight;
     if (mass > target) break;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "kernels/params.h"
 
 namespace rotor {
 
@@ -42,6 +43,10 @@ class Sampler {
   // once its buffers have grown to the vocabulary.
   std::uint32_t next(std::span<const float> logits, std::span<const std::uint32_t> history);
 
+  // The same from the largest logits alone, best first and lower ids first among equals: at least
+  // logits_needed() of them, which must not be 0.
+  std::uint32_t next(std::span<const RankedLogit> best);
+
   // How many of the largest logits decide; 0: all of them. The others may be anything smaller.
   std::uint32_t logits_needed() const;
 
@@ -70,6 +75,8 @@ class Sampler {
   void forbid_repeats(std::span<const std::uint32_t> history, std::vector<float>& scores) const;
   void filter(std::span<const float> logits, std::span<const std::uint32_t> history,
               Scratch& scratch) const;
+  void keep_probable(std::vector<Weighted>& kept) const;
+  std::uint32_t draw(const std::vector<Weighted>& kept);
   float score_floor(Scratch& scratch) const;
   void keep_top_p(std::vector<Weighted>& kept) const;
 

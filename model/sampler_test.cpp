@@ -255,4 +255,34 @@ TEST(Sampler, RefusesBrokenLogits) {
 }
 
 }  // namespace
+// What a GPU sends back instead of all logits must lead to the same draws.
+TEST(Sampler, TheLargestLogitsAreEnough) {
+  Random random(11);
+  for (const SamplingOptions& options :
+       {SamplingOptions{.temperature = 0}, SamplingOptions{.top_k = 1},
+        SamplingOptions{.temperature = 0.7f, .top_k = 40},
+        SamplingOptions{.temperature = 1.3f, .top_k = 40, .top_p = 0.8f},
+        SamplingOptions{.top_k = 63, .min_p = 0.05f}}) {
+    Sampler all(options);
+    Sampler few(options);
+    for (int i = 0; i < 50; ++i) {
+      std::vector<float> logits(2000);
+      for (float& v : logits) v = static_cast<float>(10 * random.uniform());
+      std::vector<RankedLogit> best;
+      for (std::uint32_t id = 0; id < logits.size(); ++id) best.push_back({id, logits[id]});
+      std::stable_sort(best.begin(), best.end(), [](const RankedLogit& a, const RankedLogit& b) {
+        return a.value > b.value;
+      });
+      best.resize(few.logits_needed());
+      EXPECT_EQ(few.next(best), all.next(logits, {}));
+    }
+  }
+}
+
+TEST(Sampler, ABrokenLogitAmongTheLargestIsTold) {
+  Sampler sampler(SamplingOptions{.temperature = 0});
+  const RankedLogit broken[] = {{700, std::nanf("")}};
+  EXPECT_THROW(sampler.next(broken), Error);
+}
+
 }  // namespace rotor

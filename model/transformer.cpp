@@ -1,9 +1,12 @@
 #include "model/transformer.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "core/error.h"
+#include "kernels/layers_layout.h"
 
 namespace rotor {
 namespace {
@@ -37,8 +40,11 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
     run(tokens, cache, {last, 1, pass, ranked}, nullptr);
   }
   const std::span<float> logits = std::span(logits_).first(config_.vocab);
-  if (ranked != 0 && ranked_->read(ranked, logits)) return logits;
-  device_.read(*act_.logits, std::as_writable_bytes(logits));
+  read_logits(ranked, logits);
+  if (last == 0 && gave_up(logits)) {  // the same token again, part by part
+    decode({0, 1, pass, ranked}, cache);
+    read_logits(ranked, logits);
+  }
   if (coarse && !rescore(last, top, logits)) {
     dispatch_logits(head(), {last, 1});
     device_.finish();
@@ -47,9 +53,64 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
   return logits;
 }
 
+// All logits of the last token, or the `ranked` largest.
+void Transformer::read_logits(std::uint32_t ranked, std::span<float> logits) {
+  best_ = {};
+  if (ranked != 0) best_ = ranked_->read(ranked);
+  if (best_.empty()) {
+    places_.clear();
+    device_.read(*act_.logits, std::as_writable_bytes(logits));
+    return;
+  }
+  // -infinity everywhere else. Of a vocabulary of 128,000, just the places of the token before are reset.
+  constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  if (places_.empty()) std::fill(logits.begin(), logits.end(), kLowest);
+  for (const std::uint32_t place : places_) logits[place] = kLowest;
+  places_.clear();
+  for (const RankedLogit& found : best_) {
+    logits[found.id] = found.value;
+    places_.push_back(found.id);
+  }
+}
+
+// Whether the step went without a result, because work-groups did not run at the same time. Later ones
+// then go part by part.
+bool Transformer::gave_up(std::span<const float> logits) {
+  if (!steps_at_once_ || act_.work == nullptr) return false;
+  const bool is_broken = std::isnan(best_.empty() ? logits.front() : best_.front().value);
+  if (!is_broken) return false;  // all are, or none
+  std::vector<std::uint32_t> words(kMeetUnits * 4);
+  device_.read(*act_.work, std::as_writable_bytes(std::span(words)));
+  if (std::all_of(words.begin(), words.end(), [](std::uint32_t w) { return w == 0; })) return false;
+  steps_at_once_ = false;
+  for (Decode& decode : decode_) decode.sequence.reset();
+  return true;
+}
+
+// The kernel for all layers of a single token at once, if this device and cache allow it, and its memory. The
+// first call runs trials on the device, so it must not be made while dispatches are recorded or queued.
+const Kernel* Transformer::whole_step(const KvCache& cache) {
+  if (!steps_at_once_ || !in_one_buffer_ || !cache.all()) return nullptr;
+  const Kernel* kernel = kernels_.layers(cache.format());
+  if (kernel != nullptr && act_.work == nullptr) {
+    const std::vector<std::byte> zeros(work_parts(layers_params(1)).end * kLayoutUnit);
+    act_.work = device_.allocate(zeros.size());
+    device_.write(*act_.work, zeros);
+  }
+  return kernel;
+}
+
+void Transformer::dispatch_layers(const Kernel& kernel, KvCache& cache) {
+  const LayersParams params = layers_params(cache.capacity());
+  const View views[] = {*weights_.front(), *act_.step, *angles_,    *cache.all(),
+                        *act_.x,           *act_.work, *act_.normed};
+  device_.dispatch(kernel, views, as_bytes(params));
+}
+
 void Transformer::decode(LogitRows rows, KvCache& cache) {
   Decode& decode = decode_[static_cast<std::size_t>(rows.pass)];
   if (decode.sequence == nullptr || decode.cache != cache.id() || decode.ranked != rows.ranked) {
+    whole_step(cache);
     decode.sequence = device_.record([&] { dispatch_forward(1, cache, rows, nullptr); });
     decode.cache = cache.id();
     decode.ranked = rows.ranked;
@@ -100,6 +161,8 @@ std::span<const float> Transformer::forward_all(std::span<const std::uint32_t> t
     for (Decode& decode : decode_) decode.sequence.reset();  // they name the buffer that is gone
     logits_.resize(size);
   }
+  best_ = {};
+  places_.clear();
   run(tokens, cache, {0, m}, probe);
   const std::span<float> logits = std::span(logits_).first(size);
   device_.read(*act_.logits, std::as_writable_bytes(logits));
@@ -137,12 +200,18 @@ void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_
 
 // x = E[t]; per layer attention and feed-forward, each added to x; norm; head.
 void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe) {
+  const Kernel* at_once = m == 1 && probe == nullptr ? whole_step(cache) : nullptr;
   dispatch_embed(m);
+  if (at_once != nullptr) {
+    dispatch_layers(*at_once, cache);
+    dispatch_logits(rows);
+    return;
+  }
   for (std::uint32_t layer = 0; layer < config_.layers; ++layer) {
-    dispatch_norm(m, *layers_[layer].input_norm, layer == 0 ? Residual::AsIs : Residual::AddDelta);
-    if (probe != nullptr) probe_layer_input(m, layer, *layers_[layer].input_norm, *probe);
+    dispatch_norm(m, layers_[layer].input_norm, layer == 0 ? Residual::AsIs : Residual::AddDelta);
+    if (probe != nullptr) probe_layer_input(m, layer, layers_[layer].input_norm, *probe);
     dispatch_attention(m, layer, cache, probe);
-    dispatch_norm(m, *layers_[layer].post_norm, Residual::AddDelta);
+    dispatch_norm(m, layers_[layer].post_norm, Residual::AddDelta);
     dispatch_ffn(m, layer);
   }
   dispatch_head(m, rows, probe);
@@ -176,7 +245,7 @@ void Transformer::dispatch_norm(std::uint32_t m, View gain, Residual residual) {
 void Transformer::dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out) {
   const MatmulParams params{
       .m = m, .n = matrix.n, .k = matrix.k, .stride = activation_stride(matrix.k)};
-  const View views[] = {*act_.codes, *act_.tokens, *matrix.weights, *matrix.scales, out};
+  const View views[] = {*act_.codes, *act_.tokens, matrix.weights, matrix.scales, out};
   device_.dispatch(kernels_.product(matrix.packing, params), views, as_bytes(params));
 }
 
@@ -209,7 +278,7 @@ void Transformer::dispatch_attention(std::uint32_t m, std::uint32_t layer, KvCac
                         .k = config_.q_rows(),
                         .stride = activation_stride(config_.q_rows()),
                         .epsilon = config_.norm_epsilon};
-  const View sub[] = {*act_.attended, *weights.attention_norm, *act_.codes, *act_.tokens};
+  const View sub[] = {*act_.attended, weights.attention_norm, *act_.codes, *act_.tokens};
   device_.dispatch(kernels_.get(Op::NormQuant, Packing::None, m), sub, as_bytes(norm));
   dispatch_matmul(m, weights.output, *act_.delta);
 }
@@ -222,7 +291,7 @@ void Transformer::dispatch_ffn(std::uint32_t m, std::uint32_t layer) {
                           .k = config_.ffn,
                           .stride = activation_stride(config_.ffn),
                           .epsilon = config_.norm_epsilon};
-  const View views[] = {*act_.wide, *weights.ffn_norm, *act_.codes, *act_.tokens};
+  const View views[] = {*act_.wide, weights.ffn_norm, *act_.codes, *act_.tokens};
   device_.dispatch(kernels_.get(Op::Relu2NormQuant, Packing::None, m), views, as_bytes(params));
   dispatch_matmul(m, weights.down, *act_.delta);
 }
@@ -230,7 +299,7 @@ void Transformer::dispatch_ffn(std::uint32_t m, std::uint32_t layer) {
 // x += delta; norm; logits of the rows asked for.
 void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
   const NormParams norm{.m = m, .k = config_.hidden, .stride = 0, .epsilon = config_.norm_epsilon};
-  const View views[] = {*act_.x, *act_.delta, *final_norm_, *act_.normed};
+  const View views[] = {*act_.x, *act_.delta, final_norm_, *act_.normed};
   device_.dispatch(kernels_.get(Op::AddNorm, Packing::None, m), views, as_bytes(norm));
   if (probe != nullptr) {
     std::vector<float> x(std::size_t{m} * config_.hidden);
@@ -239,6 +308,10 @@ void Transformer::dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe) {
     device_.read(*act_.normed, std::as_writable_bytes(std::span(x)));
     probe->final_norm(x);
   }
+  dispatch_logits(rows);
+}
+
+void Transformer::dispatch_logits(LogitRows rows) {
   if (rows.count == 0) return;
   dispatch_logits(rows.pass == HeadPass::Coarse ? exact_->coarse : head(), rows);
   if (rows.ranked != 0) {

@@ -63,6 +63,10 @@ class Transformer {
   std::span<const float> forward_all(std::span<const std::uint32_t> tokens, KvCache& cache,
                                      Probe* probe = nullptr);
 
+  // Of the last call of forward: the largest logits, best first, where the device found them, and nothing
+  // where all of them came back. Valid until the next call.
+  std::span<const RankedLogit> ranked() const { return best_; }
+
   // Of the last call, all its chunks together.
   const Timing& timing() const { return timing_; }
 
@@ -86,12 +90,12 @@ class Transformer {
     std::uint32_t n;
     std::uint32_t k;
     Packing packing;
-    std::unique_ptr<Buffer> weights;
-    std::unique_ptr<Buffer> scales;  // [n]
+    View weights;
+    View scales;  // [n]
   };
   struct Layer {
     Matrix qkv, output, gate_up, down;
-    std::unique_ptr<Buffer> input_norm, attention_norm, post_norm, ffn_norm;
+    View input_norm, attention_norm, post_norm, ffn_norm;
   };
   // Rows of the embedding or the head that fit into one binding.
   struct TableSlice {
@@ -114,6 +118,7 @@ class Transformer {
     std::unique_ptr<Buffer> attended;  // [m, heads * head_dim]
     std::unique_ptr<Buffer> normed;    // [m, hidden] after the final norm
     std::unique_ptr<Buffer> logits;    // [rows asked for, vocab]
+    std::unique_ptr<Buffer> work;      // of Layers; none before its first use
   };
   // One token, recorded for the cache of this id.
   struct Decode {
@@ -134,6 +139,8 @@ class Transformer {
   };
   static constexpr std::size_t kRescored = 4096;  // above, the full product is not much slower
 
+  LayersParams layers_params(std::uint32_t capacity) const;
+  void place_layers();
   void load_layers(const Checkpoint& checkpoint, const std::function<void(double)>& progress);
   void load_tables(const Checkpoint& checkpoint, HeadFormat format);
   void load_exact_head(const Table& table);
@@ -152,8 +159,13 @@ class Transformer {
   void dispatch_norm(std::uint32_t m, View gain, Residual residual);
   void dispatch_matmul(std::uint32_t m, const Matrix& matrix, View out);
   void dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe);
+  void dispatch_logits(LogitRows rows);
   void dispatch_logits(const DeviceTable& table, LogitRows rows);
   void decode(LogitRows rows, KvCache& cache);
+  const Kernel* whole_step(const KvCache& cache);
+  void dispatch_layers(const Kernel& kernel, KvCache& cache);
+  void read_logits(std::uint32_t ranked, std::span<float> logits);
+  bool gave_up(std::span<const float> logits);
   bool rescore(std::uint32_t row, std::uint32_t top, std::span<float> logits);
   void probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe);
 
@@ -161,18 +173,24 @@ class Transformer {
   Device& device_;
   Config config_;
   std::uint32_t chunk_;
+  // Weights of all layers: in one buffer as kernels/layers_layout.h has it, or one each.
+  std::vector<std::unique_ptr<Buffer>> weights_;
+  bool in_one_buffer_ = false;
+  bool steps_at_once_ = true;  // until work-groups waited for each other in vain
   std::vector<Layer> layers_;
   DeviceTable embedding_;
   DeviceTable untied_head_;  // no slices where the head is the embedding
-  std::unique_ptr<Buffer> final_norm_;
+  View final_norm_;
   std::unique_ptr<Buffer> angles_;
   Activations act_;
   std::unique_ptr<ExactHead> exact_;    // none in other formats
   std::optional<RankedLogits> ranked_;  // none where the logits are in the host's memory anyway
   Timing timing_;
-  std::vector<float> logits_;        // [rows asked for, vocab]
-  std::vector<std::uint32_t> step_;  // position, m, token ids
-  Decode decode_[2];                 // by HeadPass
+  std::vector<float> logits_;  // [rows asked for, vocab]
+  std::span<const RankedLogit> best_;
+  std::vector<std::uint32_t> places_;  // of the only logits above -infinity; none: any
+  std::vector<std::uint32_t> step_;    // position, m, token ids
+  Decode decode_[2];                   // by HeadPass
 };
 
 }  // namespace rotor

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "kernels/layers_layout.h"
 #include "model/parallel.h"
 #include "model/transformer.h"
 
@@ -80,12 +81,61 @@ Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
   make_activations();
 }
 
+LayersParams Transformer::layers_params(std::uint32_t capacity) const {
+  return {.layers = config_.layers,
+          .hidden = config_.hidden,
+          .ffn = config_.ffn,
+          .heads = config_.heads,
+          .kv_heads = config_.kv_heads,
+          .head_dim = config_.head_dim,
+          .capacity = capacity,
+          .epsilon = config_.norm_epsilon};
+}
+
+// Memory for the weights of all layers: where a kernel could run them all at once, one buffer as that
+// kernel reads it, which is worth more than another packing of some matrix; else one buffer for each.
+void Transformer::place_layers() {
+  const LayersParams p = layers_params(1);
+  const LayerParts at = layer_parts(p);
+  const std::size_t all_bytes = kLayoutUnit * weights_units(p);
+  in_one_buffer_ =
+      kernels_.may_run_layers() && can_run_layers(p) && all_bytes <= device_.info().max_view_bytes;
+  if (in_one_buffer_) weights_.push_back(device_.allocate(all_bytes));
+  const auto place = [&](std::size_t units, std::size_t bytes) {
+    if (in_one_buffer_) return View(*weights_.front(), kLayoutUnit * units, bytes);
+    weights_.push_back(device_.allocate(bytes));
+    return View(*weights_.back());
+  };
+  const auto floats = [&](std::size_t units, std::size_t count) {
+    return place(units, count * sizeof(float));
+  };
+  for (std::uint32_t i = 0; i < config_.layers; ++i) {
+    const std::size_t base = std::size_t{i} * at.end;
+    const auto matrix = [&](std::uint32_t units, std::uint32_t scales, std::uint32_t n,
+                            std::uint32_t k) {
+      const Packing packing = in_one_buffer_ ? Packing::Bits2 : kernels_.weight_packing(n, k);
+      return Matrix{n, k, packing, place(base + units, packed_bytes(packing, n, k)),
+                    floats(base + scales, n)};
+    };
+    layers_.push_back(
+        {.qkv = matrix(at.qkv, at.qkv_scales, qkv_rows(p), p.hidden),
+         .output = matrix(at.attention_out, at.attention_out_scales, p.hidden, q_rows(p)),
+         .gate_up = matrix(at.gate_up, at.gate_up_scales, 2 * p.ffn, p.hidden),
+         .down = matrix(at.down, at.down_scales, p.hidden, p.ffn),
+         .input_norm = floats(base + at.input_norm, p.hidden),
+         .attention_norm = floats(base + at.attention_norm, q_rows(p)),
+         .post_norm = floats(base + at.post_norm, p.hidden),
+         .ffn_norm = floats(base + at.ffn_norm, p.ffn)});
+  }
+  final_norm_ = floats(std::size_t{config_.layers} * at.end, p.hidden);
+}
+
 // Fused matrices: q, k, v read the same codes, so do gate and up.
 void Transformer::load_layers(const Checkpoint& checkpoint,
                               const std::function<void(double)>& progress) {
   using enum Projection;
   const std::vector<std::vector<Projection>> fused = {{Q, K, V}, {O}, {Gate, Up}, {Down}};
-  layers_.resize(config_.layers);
+  place_layers();
   std::mutex mutex;  // a device is used by one thread at a time
   std::size_t done = 0;
   const std::size_t jobs = layers_.size() * fused.size();
@@ -100,29 +150,27 @@ void Transformer::load_layers(const Checkpoint& checkpoint,
       const std::vector<float> more = parts.back().row_scales();
       scales.insert(scales.end(), more.begin(), more.end());
     }
-    const auto n = static_cast<std::uint32_t>(scales.size());
-    const std::uint32_t k = parts.front().k();
-    const Packing packing = kernels_.weight_packing(n, k);
-    std::vector<std::byte> packed = codes.take();
-    packed.resize(packed_bytes(packing, n, k));
-    pack(parts, packing, packed);
-    for (TernaryMatrix& part : parts) trits.give_back(std::move(part).release());
-    const std::lock_guard lock(mutex);
     Layer& target = layers_[layer];
     Matrix* const slots[] = {&target.qkv, &target.output, &target.gate_up, &target.down};
-    *slots[job % fused.size()] = {.n = n,
-                                  .k = k,
-                                  .packing = packing,
-                                  .weights = upload(device_, packed),
-                                  .scales = upload(device_, scales)};
+    const Matrix& matrix = *slots[job % fused.size()];
+    std::vector<std::byte> packed = codes.take();
+    packed.resize(packed_bytes(matrix.packing, matrix.n, matrix.k));
+    pack(parts, matrix.packing, packed);
+    for (TernaryMatrix& part : parts) trits.give_back(std::move(part).release());
+    const std::lock_guard lock(mutex);
+    device_.write(matrix.weights, packed);
+    device_.write(matrix.scales, std::as_bytes(std::span(scales)));
     codes.give_back(std::move(packed));
     if (progress) progress(static_cast<double>(++done) / static_cast<double>(jobs));
   });
   for (std::uint32_t i = 0; i < config_.layers; ++i) {
-    layers_[i].input_norm = upload(device_, checkpoint.norm(i, Norm::Input));
-    layers_[i].attention_norm = upload(device_, checkpoint.norm(i, Norm::AttentionSub));
-    layers_[i].post_norm = upload(device_, checkpoint.norm(i, Norm::PostAttention));
-    layers_[i].ffn_norm = upload(device_, checkpoint.norm(i, Norm::FfnSub));
+    const auto put = [&](View to, const std::vector<float>& gain) {
+      device_.write(to, std::as_bytes(std::span(gain)));
+    };
+    put(layers_[i].input_norm, checkpoint.norm(i, Norm::Input));
+    put(layers_[i].attention_norm, checkpoint.norm(i, Norm::AttentionSub));
+    put(layers_[i].post_norm, checkpoint.norm(i, Norm::PostAttention));
+    put(layers_[i].ffn_norm, checkpoint.norm(i, Norm::FfnSub));
   }
 }
 
@@ -137,7 +185,8 @@ void Transformer::load_tables(const Checkpoint& checkpoint, HeadFormat format) {
       config_.tied_head ? load_as(checkpoint.embedding()) : load_table(checkpoint.embedding());
   if (!config_.tied_head) untied_head_ = load_as(checkpoint.head());
   if (format == HeadFormat::Exact) load_exact_head(checkpoint.head());
-  final_norm_ = upload(device_, checkpoint.final_norm());
+  const std::vector<float> final_gain = checkpoint.final_norm();
+  device_.write(final_norm_, std::as_bytes(std::span(final_gain)));
   angles_ = upload(device_, rope_angles(config_));
 }
 
@@ -191,16 +240,8 @@ void Transformer::make_activations() {
 }
 
 std::size_t Transformer::weight_bytes() const {
-  std::size_t sum = final_norm_->bytes();
-  for (const Layer& layer : layers_) {
-    for (const Matrix* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
-      sum += matrix->weights->bytes() + matrix->scales->bytes();
-    }
-    for (const auto* norm :
-         {&layer.input_norm, &layer.attention_norm, &layer.post_norm, &layer.ffn_norm}) {
-      sum += (*norm)->bytes();
-    }
-  }
+  std::size_t sum = 0;
+  for (const auto& buffer : weights_) sum += buffer->bytes();
   return sum;
 }
 
@@ -216,7 +257,8 @@ std::size_t Transformer::table_bytes() const {
 }
 
 std::size_t Transformer::activation_bytes() const {
-  std::size_t sum = angles_->bytes() + (ranked_ ? ranked_->bytes() : 0);
+  std::size_t sum =
+      angles_->bytes() + (ranked_ ? ranked_->bytes() : 0) + (act_.work ? act_.work->bytes() : 0);
   for (const auto* buffer : {&act_.step, &act_.x, &act_.delta, &act_.codes, &act_.tokens,
                              &act_.wide, &act_.attended, &act_.normed, &act_.logits}) {
     sum += (*buffer)->bytes();

@@ -101,7 +101,29 @@ const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m) {
   return *slot;
 }
 
+bool KernelSet::may_run_layers() const {
+  const DeviceInfo& device = device_.info();
+  if (replaced_ || device.backend == Backend::Cpu || device.kind == "software") return false;
+  const KernelVariant* row = find(Op::Layers, Packing::None, 1);
+  return row != nullptr && (preferred_.empty() || is_preferred(*row));
+}
+
+const Kernel* KernelSet::layers(Packing cache) {
+  if (!may_run_layers()) return nullptr;
+  const auto known = layers_.find(cache);
+  if (known != layers_.end()) return known->second.get();
+  std::unique_ptr<Kernel>& slot = layers_[cache];
+  const KernelVariant* row = find(Op::Layers, cache, 1);
+  if (row == nullptr) return nullptr;
+  try {
+    slot = device_.prepare(*row);
+  } catch (const UnsupportedError&) {  // work-groups that cannot meet
+  }
+  return slot.get();
+}
+
 void KernelSet::replace(const KernelVariant& variant) {
+  replaced_ = true;
   for (const Use use : {Use::Single, Use::Batches, Use::BatchesBySingleRows}) {
     kernels_[{variant.op, variant.packing, use}] = device_.prepare(variant);
   }

@@ -43,6 +43,12 @@ class KernelSet {
   // The kernel for a product with weights of this packing, as tuned for its shape and batch.
   const Kernel& product(Packing packing, const MatmulParams& params);
 
+  // Whether weights should lie as such a kernel reads them: layers() may find one.
+  bool may_run_layers() const;
+  // The kernel that runs all layers of a token at once on a cache of this format; nullptr where the device
+  // has none, and where others are asked for: by name, or by replacing a kernel.
+  const Kernel* layers(Packing cache);
+
   // While this is set, batches go through the rows for single tokens: the same results but for rounding,
   // which tells a test how much rounding alone does.
   void set_batches_by_single_rows(bool on) { by_single_rows_ = on; }
@@ -59,6 +65,8 @@ class KernelSet {
   std::vector<std::string> preferred_;
   Tuning tuning_;
   bool by_single_rows_ = false;
+  bool replaced_ = false;
+  std::map<Packing, std::unique_ptr<Kernel>> layers_;  // none: tried in vain
   enum class Use : std::uint8_t { Single, Batches, BatchesBySingleRows };
   std::map<std::tuple<Op, Packing, Use>, std::unique_ptr<Kernel>> kernels_;
   std::vector<std::unique_ptr<Kernel>> tuned_;
