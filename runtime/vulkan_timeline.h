@@ -1,6 +1,7 @@
 // Submissions to a queue, one after the other, and the wait for them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "runtime/vulkan_api.h"
@@ -24,6 +25,7 @@ class Timeline {
   VkSemaphore semaphore_ = VK_NULL_HANDLE;
   std::uint64_t submitted_ = 0;
   std::uint64_t done_ = 0;
+  std::chrono::duration<double> last_wait_{0};
 };
 
 }  // namespace rotor
