@@ -27,7 +27,10 @@ Features host_features() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     features |= feature::Avx512;
-    if (__builtin_cpu_supports("avx512vnni")) features |= feature::Avx512Vnni;
+    if (__builtin_cpu_supports("avx512vnni")) {
+      features |= feature::Avx512Vnni;
+      if (__builtin_cpu_supports("avx512vbmi")) features |= feature::Avx512Vbmi;
+    }
   }
 #elif defined(__aarch64__)
   if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) features |= feature::NeonDot;

@@ -45,7 +45,57 @@ void unpack_word(std::uint32_t word, std::uint8_t* codes) {
   }
 }
 
-// Where 16 (Bits2*) or 4 (Int8*) consecutive columns of a row lie in the packed bytes.
+// Trits5x16: columns of four whole vectors, and what the fifth digit of a byte counts.
+constexpr std::size_t kTritBlock = 80;
+constexpr unsigned kFifth = 81;
+
+std::size_t trit_vectors(std::size_t stride) {
+  return stride / kTritBlock * 4 + stride % kTritBlock / 16;
+}
+
+// One byte of five codes: columns 16v + b, +4, +8, +12 of a block and, unless `fifth` is null, *fifth.
+std::uint8_t pack_trits(const std::uint8_t* codes, const std::uint8_t* fifth) {
+  const unsigned four = codes[0] + 3u * codes[4] + 9u * codes[8] + 27u * codes[12];
+  return static_cast<std::uint8_t>(four + (fifth == nullptr ? 0 : kFifth * *fifth));
+}
+
+// A row of Trits5x16, whose vectors are 64 bytes apart.
+void pack_trit_row(std::span<const std::uint8_t> codes, std::byte* out) {
+  const std::size_t whole = codes.size() / kTritBlock * kTritBlock;
+  for (std::size_t first = 0; first < codes.size(); first += 16) {
+    if (first < whole && first % kTritBlock == 64) continue;  // fifth digits
+    const std::uint8_t* fifth =
+        codes.data() + first / kTritBlock * kTritBlock + 64 + first % kTritBlock / 4;
+    for (std::size_t b = 0; b < 4; ++b) {
+      out[b] = std::byte{pack_trits(codes.data() + first + b, first < whole ? fifth + b : nullptr)};
+    }
+    out += 4 * kRowGroup;
+  }
+}
+
+// The digits back; a byte that no codes make gives a code above 2.
+void unpack_trit_row(const std::byte* bytes, std::span<std::uint8_t> codes) {
+  const std::size_t whole = codes.size() / kTritBlock * kTritBlock;
+  for (std::size_t first = 0; first < codes.size(); first += 16) {
+    if (first < whole && first % kTritBlock == 64) continue;
+    for (std::size_t b = 0; b < 4; ++b) {
+      unsigned rest = std::to_integer<unsigned>(bytes[b]);
+      if (first < whole) {
+        const std::size_t fifth = first / kTritBlock * kTritBlock + 64 + first % kTritBlock / 4;
+        codes[fifth + b] = static_cast<std::uint8_t>(rest / kFifth);
+        rest %= kFifth;
+      }
+      codes[first + b] = static_cast<std::uint8_t>(rest % 3);
+      codes[first + 4 + b] = static_cast<std::uint8_t>(rest / 3 % 3);
+      codes[first + 8 + b] = static_cast<std::uint8_t>(rest / 9 % 3);
+      codes[first + 12 + b] = static_cast<std::uint8_t>(rest / 27);
+    }
+    bytes += 4 * kRowGroup;
+  }
+}
+
+// Where 16 (Bits2*) or 4 (Int8*) consecutive columns of a row, or its part of a vector (Trits5x16), lie in
+// the packed bytes.
 std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, std::size_t stride) {
   const std::size_t group = row / kRowGroup;
   const std::size_t lane = row % kRowGroup;
@@ -54,6 +104,8 @@ std::size_t piece_offset(Packing packing, std::size_t row, std::size_t piece, st
       return (row * (stride / 16) + piece) * 4;
     case Packing::Bits2x16:
       return ((group * (stride / 16) + piece) * kRowGroup + lane) * 4;
+    case Packing::Trits5x16:
+      return ((group * trit_vectors(stride) + piece) * kRowGroup + lane) * 4;
     case Packing::Int8:
       return row * stride + piece * 4;
     case Packing::Int8x16:
@@ -171,6 +223,7 @@ class RowPacker {
       }
       return;
     }
+    if (packing_ == Packing::Trits5x16) return pack_trit_row(codes_, out);
     if (packing_ == Packing::Int8) {  // trits, not codes
       for (std::uint8_t& c : codes_) c = static_cast<std::uint8_t>(c - 1);
     }
@@ -201,6 +254,8 @@ std::string_view packing_name(Packing packing) {
       return "bits2";
     case Packing::Bits2x16:
       return "bits2x16";
+    case Packing::Trits5x16:
+      return "trits5x16";
     case Packing::Int8:
       return "int8";
     case Packing::Int8x16:
@@ -225,6 +280,7 @@ bool is_ternary(Packing packing) {
 
 std::size_t packed_bytes(Packing packing, std::uint32_t n, std::uint32_t k) {
   if (packing == Packing::F32) return std::size_t{n} * k * 4;
+  if (packing == Packing::Trits5x16) return padded_rows(n) * trit_vectors(activation_stride(k)) * 4;
   return padded_rows(n) * activation_stride(k) / (is_bits2(packing) ? 4 : 1);
 }
 
@@ -266,6 +322,8 @@ std::vector<std::int8_t> unpack(Packing packing, std::uint32_t n, std::uint32_t 
         std::memcpy(&word, bytes.data() + piece_offset(packing, row, piece, stride), sizeof word);
         unpack_word(word, codes.data() + 16 * piece);
       }
+    } else if (packing == Packing::Trits5x16) {
+      unpack_trit_row(bytes.data() + piece_offset(packing, row, 0, stride), codes);
     } else {
       for (std::size_t piece = 0; piece < stride / 4; ++piece) {
         std::memcpy(codes.data() + 4 * piece,

@@ -21,8 +21,12 @@ enum class Packing : std::uint8_t {
              // (word >> 2j) & 0x03030303 lines up with four consecutive activation bytes
   Bits2x16,  // [n16/16][stride/16][16] u32: the same words, 16 rows interleaved: one 64-byte load
              // holds 16 columns of 16 rows
-  Int8,      // [n16][stride] i8 trits
-  Int8x16,   // [n16/16][stride/4][16][4] u8 codes: one 64-byte load holds 4 columns of 16 rows
+  Trits5x16,  // [n16/16][vectors][16][4] u8, codes of five columns in base 3: 1.6 bits a weight. Four vectors
+  // hold 80 columns: of vector v and byte b the digits of 1, 3, 9, 27 are columns 16v+b, +4,
+  // +8, +12, that of 81 is column 64+4v+b. Columns behind the last 80 take a vector per 16,
+  // without the fifth digit
+  Int8,     // [n16][stride] i8 trits
+  Int8x16,  // [n16/16][stride/4][16][4] u8 codes: one 64-byte load holds 4 columns of 16 rows
 
   // Embedding and head tables, and cache rows: floats of one width...
   F32,
@@ -35,12 +39,18 @@ enum class Packing : std::uint8_t {
   // 8 + b; of the word behind them bits 8b+2j are the upper two bits of element 4j+b.
   Bits6Row,
 };
-inline constexpr std::size_t kPackingCount = 10;
+inline constexpr std::size_t kPackingCount = 11;
 
 std::string_view packing_name(Packing packing);  // "bits2x16"
 
 // True for the packings of ternary matrices.
 bool is_ternary(Packing packing);
+
+// True for those that interleave groups of 16 rows.
+constexpr bool interleaved(Packing packing) {
+  return packing == Packing::Bits2x16 || packing == Packing::Trits5x16 ||
+         packing == Packing::Int8x16;
+}
 
 // Columns up to which every kernel's sums are exact in int32. The tightest sum codes that lie in the
 // upper bits of a byte, 64 times too large, in every fourth column: 64 * 2 * 128 / 4 * 2^18 = 2^30.

@@ -18,7 +18,8 @@
 namespace rotor {
 namespace {
 
-constexpr Packing kTernary[] = {Packing::Bits2, Packing::Bits2x16, Packing::Int8, Packing::Int8x16};
+constexpr Packing kTernary[] = {Packing::Bits2, Packing::Bits2x16, Packing::Trits5x16,
+                                Packing::Int8, Packing::Int8x16};
 
 struct Size {
   std::uint32_t n, k;
@@ -52,6 +53,19 @@ int decode(Packing packing, const std::vector<std::byte>& bytes, std::size_t str
       const std::size_t word = (row / 16 * (stride / 16) + i) * 16 + row % 16;
       return two_bits(bytes, 4 * word, 8 * b + 2 * j) - 1;
     }
+    case Packing::Trits5x16: {
+      const bool whole = column / 80 < stride / 80;
+      const bool fifth = whole && column % 80 >= 64;
+      const std::size_t vector =
+          column / 80 * 4 + (fifth ? (column % 80 - 64) / 4 : column % 80 / 16);
+      const std::size_t vectors = stride / 80 * 4 + stride % 80 / 16;
+      int digits =
+          std::to_integer<int>(bytes.at(((row / 16 * vectors + vector) * 16 + row % 16) * 4 + b));
+      if (fifth) return digits / 81 - 1;
+      digits %= 81;
+      for (unsigned d = 0; d < column % 80 / 4 % 4; ++d) digits /= 3;
+      return digits % 3 - 1;
+    }
     case Packing::Int8:
       return static_cast<std::int8_t>(std::to_integer<int>(bytes.at(row * stride + column)));
     case Packing::Int8x16: {
@@ -72,7 +86,11 @@ TEST(Packing, BytesSayWhatTheTextSays) {
       const std::size_t rows = (std::size_t{size.n} + 15) / 16 * 16;
       const std::size_t stride = activation_stride(size.k);
       const bool bits = packing == Packing::Bits2 || packing == Packing::Bits2x16;
-      ASSERT_EQ(bytes.size(), rows * stride / (bits ? 4 : 1));
+      if (packing == Packing::Trits5x16) {
+        ASSERT_EQ(bytes.size(), rows * 4 * (stride / 80 * 4 + stride % 80 / 16));
+      } else {
+        ASSERT_EQ(bytes.size(), rows * stride / (bits ? 4 : 1));
+      }
       ASSERT_EQ(bytes.size(), packed_bytes(packing, size.n, size.k));
       for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t j = 0; j < stride; ++j) {
@@ -121,7 +139,9 @@ TEST(Packing, RejectsWhatIsNoTrit) {
   const std::size_t stride = activation_stride(size.k);
   const TernaryMatrix matrix = random_matrix(size, 7);
   for (const Packing packing : kTernary) {
-    for (const auto& [row, column] : {std::pair{0u, 0u}, {17u, 69u}, {15u, 64u}}) {
+    // In base 3 only the highest digit, that of columns 64 to 79, can be a 3.
+    const std::uint32_t first = packing == Packing::Trits5x16 ? 66 : 0;
+    for (const auto& [row, column] : {std::pair{0u, first}, {17u, 69u}, {15u, 64u}}) {
       std::vector<std::byte> bytes = pack(matrix, packing);
       // Sets every byte in turn that changes this trit, until the decoder sees a 2 there: code 3.
       const std::vector<std::byte> good = bytes;

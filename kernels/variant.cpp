@@ -12,6 +12,7 @@ constexpr FeatureName kFeatureNames[] = {
     {AvxVnni, "avxvnni", "AVX-VNNI"},
     {Avx512, "avx512", "AVX-512 (F, BW, DQ, VL)"},
     {Avx512Vnni, "avx512vnni", "AVX-512 VNNI"},
+    {Avx512Vbmi, "avx512vbmi", "AVX-512 VNNI and VBMI"},
     {NeonDot, "neondot", "NEON dot product"},
     {Subgroups, "subgroups", "subgroup arithmetic"},
     {Int8Storage, "int8storage", "8-bit storage and arithmetic"},

@@ -23,6 +23,7 @@ inline constexpr Features Avx2 = 1u << 0;        // AVX2 + FMA + F16C
 inline constexpr Features AvxVnni = 1u << 1;     // AVX-VNNI (VEX-encoded dot products)
 inline constexpr Features Avx512 = 1u << 2;      // AVX-512 F, BW, DQ, VL
 inline constexpr Features Avx512Vnni = 1u << 3;  // AVX-512 VNNI
+inline constexpr Features Avx512Vbmi = 1u << 4;  // AVX-512 VNNI and VBMI (permutations of bytes)
 // arm
 inline constexpr Features NeonDot = 1u << 8;  // Advanced SIMD with the dot product (ARMv8.2)
 // GPU backends
@@ -103,9 +104,7 @@ struct KernelVariant {
   std::span<const std::uint32_t> (*spirv)() = nullptr;  // Vulkan: its module
 
   // Slices of the index space begin and end at multiples of this (or at its end).
-  constexpr std::uint32_t grain() const {
-    return packing == Packing::Bits2x16 || packing == Packing::Int8x16 ? 16 : 1;
-  }
+  constexpr std::uint32_t grain() const { return interleaved(packing) ? 16 : 1; }
 };
 
 // The whole table, in order of preference within an op. Constant after start.

@@ -71,7 +71,12 @@ std::vector<Setting> settings() {
   const std::string master = test_data().empty() ? "" : test_data() + "/models/demo-bf16";
   std::vector<Setting> list;
   using namespace feature;
-  const Features levels[] = {Baseline, Avx2, Avx2 | AvxVnni, Avx2 | Avx512 | Avx512Vnni, NeonDot};
+  const Features levels[] = {Baseline,
+                             Avx2,
+                             Avx2 | AvxVnni,
+                             Avx2 | Avx512 | Avx512Vnni,
+                             Avx2 | Avx512 | Avx512Vnni | Avx512Vbmi,
+                             NeonDot};
   for (const Features level : levels) {
     if ((host_features() & level) != level) continue;
     std::string name = feature_list(level);

@@ -32,6 +32,22 @@ unsigned code_in_word(std::uint32_t word, std::size_t column) {
   return (word >> (8 * b + 2 * j)) & 3u;
 }
 
+// Five digits of base 3 in a byte: in each whole 80 columns the last 16 are the highest digits of the
+// 64 before them, four to a vector; behind the last whole 80, bytes have four digits.
+unsigned digit_at(std::span<const std::byte> bytes, std::size_t row, std::size_t column,
+                  std::size_t columns) {
+  const std::size_t vectors = columns / 80 * 4 + columns % 80 / 16;
+  const std::size_t block = column / 80, in_block = column % 80;
+  const bool whole = (block + 1) * 80 <= columns, highest = in_block >= 64;
+  const std::size_t vector = 4 * block + (highest ? (in_block - 64) / 4 : in_block / 16);
+  unsigned value = std::to_integer<unsigned>(
+      bytes[((row / 16 * vectors + vector) * 16 + row % 16) * 4 + column % 4]);
+  if (highest) return value / 81;
+  if (whole) value %= 81;
+  for (std::size_t digit = 0; digit < in_block % 16 / 4; ++digit) value /= 3;
+  return in_block % 16 / 4 == 3 ? value : value % 3;
+}
+
 // trit + 1.
 unsigned code_at(Packing packing, std::span<const std::byte> bytes, std::size_t row,
                  std::size_t column, std::size_t columns) {
@@ -41,6 +57,8 @@ unsigned code_at(Packing packing, std::span<const std::byte> bytes, std::size_t 
     case Packing::Bits2x16:  // [n16 / 16][columns / 16][16]
       return code_in_word(word_at(bytes, (row / 16 * (columns / 16) + column / 16) * 16 + row % 16),
                           column);
+    case Packing::Trits5x16:  // [n16 / 16][vectors][16][4] digits
+      return digit_at(bytes, row, column, columns);
     case Packing::Int8:  // [n16][columns] trits
       return static_cast<unsigned>(static_cast<std::int8_t>(bytes[row * columns + column]) + 1);
     case Packing::Int8x16:  // [n16 / 16][columns / 4][16][4] codes

@@ -16,7 +16,8 @@
 namespace rotor::reference {
 namespace {
 
-constexpr Packing kTernary[] = {Packing::Bits2, Packing::Bits2x16, Packing::Int8, Packing::Int8x16};
+constexpr Packing kTernary[] = {Packing::Bits2, Packing::Bits2x16, Packing::Trits5x16,
+                                Packing::Int8, Packing::Int8x16};
 
 MatmulData make_data(std::uint32_t m, std::uint32_t n, std::uint32_t k) {
   MatmulData data;

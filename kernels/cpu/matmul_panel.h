@@ -24,6 +24,7 @@ namespace {
 template <typename V>
 struct TwoBits {
   static constexpr std::size_t kStepBytes = 64;  // from 16 columns of 16 rows to the next
+  static constexpr std::size_t group_bytes(std::size_t stride) { return stride / 16 * kStepBytes; }
   static constexpr int kFieldBits = 2;
   using Step = typename V::Ints;
 
@@ -39,6 +40,7 @@ struct TwoBits {
 template <typename V>
 struct Bytes {
   static constexpr std::size_t kStepBytes = 256;
+  static constexpr std::size_t group_bytes(std::size_t stride) { return stride / 16 * kStepBytes; }
   static constexpr int kFieldBits = 0;
   using Step = const std::byte*;
 
@@ -62,7 +64,7 @@ struct Panel {
 template <typename V, typename Weights, std::size_t kVectors>
 Panel<V, kVectors> panel_at(const CpuCall& call, std::size_t row) {
   const auto& p = call.parameters<MatmulParams>();
-  const std::size_t group_bytes = p.stride / 16 * Weights::kStepBytes;
+  const std::size_t group_bytes = Weights::group_bytes(p.stride);
   const std::size_t padded_end = (std::size_t{call.end} + 15) / 16 * 16;
   Panel<V, kVectors> panel;
   for (std::size_t v = 0; v < kVectors; ++v) {
