@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <regex>
 #include <set>
 
 #include "core/error.h"
 #include "model/session.h"
 #include "reports/report.h"
+#include "runtime/choose.h"
 
 namespace rotor {
 namespace {
@@ -42,6 +44,21 @@ TEST(Cases, EveryMatmulRowMeetsEveryShapeAndBatch) {
                            (spec.hot ? "/hot" : ""));
     EXPECT_EQ(spec.seed, 7u);
     EXPECT_EQ(planned.result.repro, "rotor-bench --filter '^" + spec.id + "$'");
+  }
+}
+
+TEST(Cases, OneVariantOfEachShapeAndBatchIsTheRuntimesChoice) {
+  for (const Features features : {feature::Baseline, feature::Avx2, ~Features{0}}) {
+    DeviceInfo device = cpu(features);
+    std::map<std::string, int> chosen;
+    for (const PlannedCase& planned : plan_matmul(device, standard_shapes(), Filter({}), 7, "")) {
+      const Case& spec = planned.result.spec;
+      chosen[spec.id.substr(spec.id.find("/n"))] += planned.result.chosen;
+      if (!planned.result.chosen) continue;
+      EXPECT_EQ(planned.variant, usual_matmul(device, spec.m));
+      EXPECT_EQ(planned.variant->packing, usual_matmul(device, 1)->packing);
+    }
+    for (const auto& [place, count] : chosen) EXPECT_EQ(count, 1) << place;
   }
 }
 

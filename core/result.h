@@ -117,6 +117,7 @@ struct CaseResult {
   double end_s = 0;
   std::uint32_t attempts = 1;  // how often it was checked: 2 where the first check failed
   std::string repro;           // the command that repeats it
+  bool chosen = false;         // the runtime takes this variant for such a matrix and batch
 };
 
 // One row of the registry put through the battery of small odd shapes, before it is timed.

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/stats.h"
+#include "reports/choices.h"
 #include "reports/tables.h"
 #include "reports/text.h"
 
@@ -54,7 +55,8 @@ std::string limit_cell(const Derived& d) {
 
 std::string result_row(const Report& report, const CaseResult& result,
                        const std::optional<Derived>& d) {
-  const std::string name = "  " + mark(result.verdict.status) + name_in_table(report, result);
+  const std::string name = "  " + mark(result.verdict.status) + name_in_table(report, result) +
+                           (result.chosen ? " ←" : "");
   if (!result.verdict.passed() && !d) {
     const std::string text = pad_right(clip(name, kNameColumns), kNameColumns) + "  " +
                              std::string(status_name(result.verdict.status)) + ": " +
@@ -411,8 +413,8 @@ std::string result_tables(const Report& report) {
         "how many\ntimes faster than the dense FP32 product; limit: share of what the device can "
         "do "
         "at best, which\nis limited by m memory, c compute, l launch (! above it); * only some "
-        "outputs compared.\n";
-    out += winners_table(report, groups, derived);
+        "outputs compared;\n← what the runtime takes.\n";
+    out += winners_table(report, groups, derived) + choices_text(report, derived);
   }
   out += kv_block(report) + kv_timing_block(report) + quality_block(report);
   return out + strategy_block(report) + sampler_block(report);

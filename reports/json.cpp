@@ -268,6 +268,7 @@ Json result_json(const CaseResult& result, const std::optional<Derived>& derived
               {"repro", result.repro},
               {"verify", verdict_json(verdict)},
               {"perf", nullptr}};
+  if (result.chosen) out["chosen"] = true;
   if (result.measurement && is_representable(*result.measurement)) {
     out["perf"] = perf_json(*result.measurement, derived);
   } else if (result.measurement) {

@@ -318,6 +318,7 @@ CaseResult read_result(const Reader& in) {
   result.end_s = in.get("t_end_s", 0.0);
   result.attempts = in.get("attempts", 1u);
   result.repro = in.text("repro");
+  result.chosen = in.get("chosen", false);
   return result;
 }
 

@@ -24,6 +24,18 @@ Support supports(const DeviceInfo& device, const KernelVariant& variant, std::ui
   return {};
 }
 
+const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m) {
+  const auto first = [&](Packing packing, std::uint32_t tokens) -> const KernelVariant* {
+    for (const KernelVariant& row : variants()) {
+      const bool fits = packing == Packing::None || row.packing == packing;
+      if (row.op == Op::Matmul && fits && supports(device, row, tokens)) return &row;
+    }
+    return nullptr;
+  };
+  const KernelVariant* single = first(Packing::None, 1);
+  return single == nullptr ? nullptr : first(single->packing, m);
+}
+
 KernelSet::KernelSet(Device& device, std::vector<std::string> preferred, Tuning tuning)
     : device_(device), preferred_(std::move(preferred)), tuning_(std::move(tuning)) {
   for (const KernelVariant& row : variants()) {

@@ -22,6 +22,10 @@ struct Support {
 };
 Support supports(const DeviceInfo& device, const KernelVariant& variant, std::uint32_t m);
 
+// What a KernelSet takes, unless told otherwise, for m tokens by ternary weights: the packing of the first
+// row for single tokens, and of the rows for that packing the first. nullptr if the device has none.
+const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m);
+
 // The prepared kernels of one device. The order of the registry decides; variants whose name
 // contains one of `preferred` come first. Products of weights follow the tuning, unless a variant of
 // theirs is preferred.

@@ -39,8 +39,8 @@ struct alignas(64) Tables {
   std::uint8_t fifths[64] = {};
   constexpr Tables() {
     for (unsigned i = 0; i < kFifth; ++i) {
-      fours[i] = static_cast<std::uint8_t>(i % 3 + 4 * (i / 3 % 3) + 16 * (i / 9 % 3) +
-                                           64 * (i / 27));
+      fours[i] =
+          static_cast<std::uint8_t>(i % 3 + 4 * (i / 3 % 3) + 16 * (i / 9 % 3) + 64 * (i / 27));
     }
     for (unsigned d = 0; d < 3; ++d) fifths[kFifth * d % 64] = static_cast<std::uint8_t>(d);
   }
@@ -92,9 +92,9 @@ ROTOR_INLINE void add_fours(__m512i word, const std::int8_t* q, std::size_t stri
   using Word = TwoBits<Zmm>;
   constexpr bool kInPlace = kSets<kTokens> == 5;
   add_digit<kTokens, 0>(Word::codes<0>(word), q, stride, sums);
-  add_digit<kTokens, 1>(Word::codes<1, kInPlace ? 1 : 0>(word), q + 4, stride, sums);
-  add_digit<kTokens, 2>(Word::codes<2, kInPlace ? 2 : 0>(word), q + 8, stride, sums);
-  add_digit<kTokens, 3>(Word::codes<3, kInPlace ? 3 : 0>(word), q + 12, stride, sums);
+  add_digit<kTokens, 1>(Word::codes < 1, kInPlace ? 1 : 0 > (word), q + 4, stride, sums);
+  add_digit<kTokens, 2>(Word::codes < 2, kInPlace ? 2 : 0 > (word), q + 8, stride, sums);
+  add_digit<kTokens, 3>(Word::codes < 3, kInPlace ? 3 : 0 > (word), q + 12, stride, sums);
 }
 
 // kTokens tokens from `first` on times 16 rows.
@@ -150,9 +150,8 @@ void to_two_bits(const std::byte* from, std::size_t stride, std::byte* to) {
     for (int v = 0; v < 4; ++v, from += kVectorBytes, to += kVectorBytes) {
       const Codes codes = codes_at(from);
       _mm512_store_si512(to, codes.four);
-      fifths = _mm512_or_si512(
-          fifths, _mm512_maskz_slli_epi32(Zmm::kAll, fifth_codes(codes.fifth),
-                                          static_cast<unsigned>(2 * v)));
+      fifths = _mm512_or_si512(fifths, _mm512_maskz_slli_epi32(Zmm::kAll, fifth_codes(codes.fifth),
+                                                               static_cast<unsigned>(2 * v)));
     }
     _mm512_store_si512(to, fifths);
     to += kVectorBytes;

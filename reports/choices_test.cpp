@@ -1,0 +1,66 @@
+#include "reports/choices.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "reports/test_report.h"
+
+namespace rotor {
+namespace {
+
+// Two steady variants, one of them chosen, at this many seconds a launch.
+std::vector<CaseResult> pair_of(std::uint32_t m, double chosen_s, double other_s, double noise) {
+  const auto samples = [&](double s) {
+    std::vector<double> values;
+    for (int i = 0; i < 20; ++i) values.push_back(s * (1 + noise * (i % 5 - 2)));
+    return values;
+  };
+  std::vector<CaseResult> pair = {timed("matmul_chosen", m, samples(chosen_s)),
+                                  timed("matmul_other", m, samples(other_s))};
+  pair.front().chosen = true;
+  return pair;
+}
+
+Report report_of(const std::vector<std::vector<CaseResult>>& pairs) {
+  Report report = sample_report();
+  report.results.clear();
+  for (const auto& pair : pairs) {
+    report.results.insert(report.results.end(), pair.begin(), pair.end());
+  }
+  return report;
+}
+
+TEST(Choices, AreGoodIfFastestOrWithinNoise) {
+  const Report report = report_of({pair_of(1, 1e-4, 2e-4, 0.001),      // the fastest
+                                   pair_of(5, 1.2e-4, 1e-4, 0.001),    // clearly behind
+                                   pair_of(8, 1.01e-4, 1e-4, 0.05)});  // behind, but who knows
+  const auto derived = derive(report);
+  const std::vector<Choice> choices = choices_of(report, derived);
+  ASSERT_EQ(choices.size(), 3u);
+  EXPECT_EQ(choices[0].fastest, choices[0].chosen);
+  EXPECT_EQ(choices[0].behind, 0);
+  EXPECT_TRUE(choices[0].within_noise);
+  EXPECT_NEAR(choices[1].behind, 0.2, 1e-9);
+  EXPECT_FALSE(choices[1].within_noise);
+  EXPECT_EQ(choices[1].fastest->spec.variant, "matmul_other");
+  EXPECT_GT(choices[2].behind, 0);
+  EXPECT_TRUE(choices[2].within_noise);
+  const std::string text = choices_text(report, derived);
+  EXPECT_THAT(text, testing::HasSubstr("2 of 3"));
+  EXPECT_THAT(text, testing::HasSubstr("2560 × 2560, batch 5: 20"));
+}
+
+TEST(Choices, OthersThatWereNotMeasuredOrAreOfAnotherKindDoNotCount) {
+  std::vector<CaseResult> pair = pair_of(1, 1e-4, 0.5e-4, 0.001);
+  pair[1].spec.op = "matmul_dense";
+  const Report another_op = report_of({pair});
+  EXPECT_TRUE(choices_of(another_op, derive(another_op)).empty());
+  pair = pair_of(1, 1e-4, 0.5e-4, 0.001);
+  pair[1] = failed("matmul_other", 1);
+  const Report wrong = report_of({pair});
+  EXPECT_TRUE(choices_of(wrong, derive(wrong)).empty());
+  EXPECT_EQ(choices_text(wrong, derive(wrong)), "");
+}
+
+}  // namespace
+}  // namespace rotor
