@@ -21,10 +21,11 @@ enum class Packing : std::uint8_t {
              // (word >> 2j) & 0x03030303 lines up with four consecutive activation bytes
   Bits2x16,  // [n16/16][stride/16][16] u32: the same words, 16 rows interleaved: one 64-byte load
              // holds 16 columns of 16 rows
-  Trits5x16,  // [n16/16][vectors][16][4] u8, codes of five columns in base 3: 1.6 bits a weight. Four vectors
-  // hold 80 columns: of vector v and byte b the digits of 1, 3, 9, 27 are columns 16v+b, +4,
-  // +8, +12, that of 81 is column 64+4v+b. Columns behind the last 80 take a vector per 16,
-  // without the fifth digit
+  // Five columns a byte in base 3, 1.6 bits a weight: [n16/16][vectors][16][4] u8. Four vectors hold 80
+  // columns: of byte b of vector v the digits of 1, 3, 9 and 27 are the codes of columns 16v+b, 16v+4+b,
+  // 16v+8+b, 16v+12+b, and that of 81 is the code of column 64+4v+b. Columns behind the last 80 take a
+  // vector for 16 of them, without the fifth digit.
+  Trits5x16,
   Int8,     // [n16][stride] i8 trits
   Int8x16,  // [n16/16][stride/4][16][4] u8 codes: one 64-byte load holds 4 columns of 16 rows
 

@@ -12,8 +12,12 @@ auto place_of(const CaseResult& r) {
   return std::tie(r.device, r.spec.op, r.spec.n, r.spec.k, r.spec.m);
 }
 
-double fewest_seconds(const Derived& d) { return d.median_s * (1 - d.uncertainty); }
-double most_seconds(const Derived& d) { return d.median_s * (1 + d.uncertainty); }
+double fewest_seconds(const Derived& d) {
+  return d.median_s * (1 - d.uncertainty);
+}
+double most_seconds(const Derived& d) {
+  return d.median_s * (1 + d.uncertainty);
+}
 
 }  // namespace
 
@@ -54,8 +58,8 @@ std::string choices_text(const Report& report, const std::vector<std::optional<D
              choice.fastest->spec.variant + '\n';
   }
   return "\nWhat the runtime takes (←) is the fastest, or within noise of it, for " +
-         std::to_string(good) + " of " + std::to_string(choices.size()) +
-         " shapes and batches.\n" + lines;
+         std::to_string(good) + " of " + std::to_string(choices.size()) + " shapes and batches.\n" +
+         lines;
 }
 
 }  // namespace rotor

@@ -14,7 +14,8 @@ namespace rotor {
 struct Choice {
   const CaseResult* chosen = nullptr;  // of the report
   const CaseResult* fastest = nullptr;
-  double behind = 0;          // how much longer the chosen one takes, as a fraction of the fastest; 0 if it is it
+  double behind =
+      0;  // how much longer the chosen one takes, as a fraction of the fastest; 0 if it is it
   bool within_noise = false;  // the 95 % intervals of the two medians touch
 };
 
