@@ -90,20 +90,25 @@ std::uint64_t read_avx2(const std::byte* data, std::size_t bytes) noexcept {
   return folded(&sums[0], sizeof sums[0]);
 }
 
-// Pairs of products stay in 16 bits, as ternary kernels without VNNI keep them for a while.
+// Pairs of products stay in 16 bits, as ternary kernels without VNNI keep them for a while. No pointer to
+// the sums, and each in its place: GCC 12 moves them through memory otherwise, at half the rate.
 std::uint64_t int8_avx2(std::uint64_t blocks) noexcept {
-  __m256i sums[kSums] = {};
   __m256i factor = _mm256_set1_epi8(1);
   ROTOR_OPAQUE(factor);
-  ROTOR_OPAQUE(sums);
+  __m256i sums[kSums];
+  ROTOR_UNROLL
+  for (int i = 0; i < kSums; ++i) sums[i] = factor;
   for (std::uint64_t block = 0; block < blocks; ++block) {
     ROTOR_UNROLL
     for (int i = 0; i < kSums; ++i) {
       sums[i] = _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(factor, sums[i]));
+      asm("" : "+x"(sums[i]));
     }
   }
-  for (int i = 1; i < kSums; ++i) sums[0] = _mm256_add_epi16(sums[0], sums[i]);
-  return folded(&sums[0], sizeof sums[0]);
+  __m256i total = sums[0];
+  ROTOR_UNROLL
+  for (int i = 1; i < kSums; ++i) total = _mm256_add_epi16(total, sums[i]);
+  return folded(&total, sizeof total);
 }
 
 std::uint64_t fp32_avx2(std::uint64_t blocks) noexcept {
