@@ -28,11 +28,10 @@ struct BenchOptions {
   double budget_s = 600;
   bool verify_only = false;
   bool roofline = true;    // measure each device's limits, unless the budget is too small
-  bool round = false;      // each case once for a fixed time, and nothing else: a gate's process
   bool self_test = false;  // let the checks find injected bugs, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   bool resume = false;     // go on with the journal beside `out`
-  bool isolation = true;   // work in a process of its own (bench/worker.h), but for a round
+  bool isolation = true;   // work in a process of its own (bench/worker.h)
   bool worker = false;     // be that process, on `device`
   // A worker that gives no sign of life for so long is ended: before its launches are timed (compiling,
   // filling, checking), and while they are.

@@ -55,8 +55,7 @@ DeviceRun::DeviceRun(const RunParts& run, const DeviceInfo& device, double deadl
       device_(device),
       facts_(facts_in(run.journal.report(), device.id)),
       deadline_s_(deadline_s) {
-  const bool isolated = run.options.isolation && !run.options.round;
-  if (isolated) {
+  if (run.options.isolation) {
     work_ = work_elsewhere(run_, device_, case_id_);
   } else {
     work_ = work_here(run_, device_);
@@ -65,7 +64,6 @@ DeviceRun::DeviceRun(const RunParts& run, const DeviceInfo& device, double deadl
 
 void DeviceRun::run() {
   const BenchOptions& options = run_.options;
-  if (options.round) return visit_once();
   check_rows();
   const bool timed = !options.verify_only && !run_.plan.units_of(device_).empty();
   if (timed && options.roofline && remaining() > kLeastForRoofs) {
@@ -282,17 +280,6 @@ void DeviceRun::visit_cases() {
     }
   }
   if (!interrupted()) tell_left_out(pace);
-}
-
-// One round of a gate: each case once, for a fixed time, in an order that follows from the seed.
-void DeviceRun::visit_once() {
-  Pace order(run_.plan.units_of(device_), run_.options.seed);
-  const std::size_t count = order.units().size();
-  for (std::size_t i = 0; i < count && !interrupted(); ++i) {
-    // A budget that is never used up makes the first round of the pace an order and nothing else.
-    const std::optional<Visit> visit = order.next(1e9);
-    order.finished(*visit, visit_unit(order.units()[visit->unit], visit->slice_s));
-  }
 }
 
 VisitCost DeviceRun::visit_unit(const Unit& unit, double slice_s) {

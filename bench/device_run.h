@@ -54,7 +54,6 @@ class DeviceRun {
   void run_quality();
 
   void visit_cases();
-  void visit_once();
   VisitCost visit_unit(const Unit& unit, double slice_s);
   CaseResult visit_case(const PlannedCase& planned, double slice_s);
   void tell_left_out(const Pace& pace);

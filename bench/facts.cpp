@@ -42,7 +42,7 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
                                                    : options.tuning.file},
           {"verify_only", options.verify_only ? "true" : "false"},
           {"roofline", options.roofline ? "true" : "false"},
-          {"isolation", options.isolation && !options.round ? "true" : "false"},
+          {"isolation", options.isolation ? "true" : "false"},
           {"prepare_timeout_s", std::to_string(options.prepare_timeout_s)},
           {"run_timeout_s", std::to_string(options.run_timeout_s)},
           {"known_issues", options.known_issues.empty() ? "built in" : options.known_issues},

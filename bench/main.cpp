@@ -77,8 +77,6 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
   app.add_flag("--roofline,!--no-roofline", options.roofline,
                "measure what each device can do at best (default, with 20 s of budget or more)");
-  app.add_flag("--round", options.round,
-               "time each case once and do nothing else, as the gate calls it");
   app.add_flag("--isolation,!--no-isolation", options.isolation,
                "run cases in a process of their own, so that one that breaks costs only itself "
                "(default)");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -135,7 +137,8 @@ ProcessEnd run_process(const std::vector<std::string>& argv, double timeout_s,
   return end;
 }
 
-TalkingProcess::TalkingProcess(const std::vector<std::string>& argv) {
+TalkingProcess::TalkingProcess(const std::vector<std::string>& argv,
+                               const std::string& extra_environment) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     throw DeviceError(std::string("no socket for a worker: ") + std::strerror(errno));
@@ -147,7 +150,7 @@ TalkingProcess::TalkingProcess(const std::vector<std::string>& argv) {
   birth.pass_on(errors_, STDERR_FILENO);
   birth.pass_on(ends[1], kChannel);
   try {
-    pid_ = birth.start(argv, "");
+    pid_ = birth.start(argv, extra_environment);
   } catch (...) {
     for (const int file : {ends[0], ends[1], errors_}) ::close(file);
     throw;
@@ -185,6 +188,29 @@ TalkingProcess::Heard TalkingProcess::receive(double seconds, std::string& line)
 
 void TalkingProcess::signal(int number) const {
   if (pid_ > 0) ::kill(pid_, number);
+}
+
+void TalkingProcess::spread_threads() const {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  std::vector<int> processors;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &allowed)) processors.push_back(i);
+  }
+  std::vector<pid_t> threads;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", ignored)) {
+    threads.push_back(std::stoi(entry.path().filename().string()));
+  }
+  if (threads.size() > processors.size()) return;
+  std::sort(threads.begin(), threads.end());
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processors[i], &one);
+    ::sched_setaffinity(threads[i], sizeof one, &one);
+  }
 }
 
 ProcessEnd TalkingProcess::end() {

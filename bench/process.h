@@ -26,8 +26,9 @@ class TalkingProcess {
  public:
   static constexpr int kChannel = 3;
 
-  // Throws DeviceError if it cannot be started.
-  explicit TalkingProcess(const std::vector<std::string>& argv);
+  // `extra_environment` as in run_process, or empty. Throws DeviceError if it cannot be started.
+  explicit TalkingProcess(const std::vector<std::string>& argv,
+                          const std::string& extra_environment = "");
   ~TalkingProcess();  // ends it
   TalkingProcess(const TalkingProcess&) = delete;
   TalkingProcess& operator=(const TalkingProcess&) = delete;
@@ -40,6 +41,8 @@ class TalkingProcess {
   Heard receive(double seconds, std::string& line);
 
   void signal(int number) const;
+  // Gives every thread that it has now a processor of its own, where there are enough of them for that.
+  void spread_threads() const;
   // Ends it, if it has not ended by itself, and says how it ended.
   ProcessEnd end();
 

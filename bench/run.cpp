@@ -144,7 +144,7 @@ class BenchRun {
     const bool kernels = whole && (options_.self_test || options_.suite == "all");
     const bool kv = whole && (kernels || plan_.kv);
     const Run& known = journal_.report().run;
-    if ((!kernels && !kv) || options_.round || known.self_test || known.kv_self_test) return;
+    if ((!kernels && !kv) || known.self_test || known.kv_self_test) return;
     progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
     const auto count = [](const SelfTest& found) {

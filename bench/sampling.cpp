@@ -18,18 +18,36 @@ constexpr int kMaxWarmupBatches = 50;
 
 class Sampling {
  public:
-  Sampling(const Launches& launches, const Clock& clock, const SamplingRules& rules)
-      : launches_(launches), clock_(clock), rules_(rules), start_(clock()) {}
+  Sampling(Measurement& measured, std::uint64_t& next, const Launches& launches, const Clock& clock,
+           const SamplingRules& rules)
+      : measured_(measured),
+        next_(next),
+        launches_(launches),
+        clock_(clock),
+        rules_(rules),
+        start_(clock()) {}
 
-  Measurement run() {
+  void run() {
     warm_up();
     const double begin = clock_();
-    measured_.warmup_launches = static_cast<std::uint32_t>(next_);
     do {
       take_one();
     } while (!finished(clock_() - begin));
     measured_.visits = {static_cast<std::uint32_t>(measured_.samples_s.size())};
-    return measured_;
+  }
+
+  void slice(const SliceRules& rules) {
+    if (measured_.visits.empty()) {
+      warm_up();
+    } else {
+      const std::uint64_t first = next_;
+      do {
+        launch(1);
+      } while (clock_() - start_ < rules.warm_s);
+      measured_.warmup_launches += static_cast<std::uint32_t>(next_ - first);
+    }
+    for (std::uint32_t i = 0; i < rules.samples; ++i) take_one();
+    measured_.visits.push_back(rules.samples);
   }
 
  private:
@@ -56,12 +74,13 @@ class Sampling {
     double before = seconds_each(1);
     choose_batch(before);
     for (int batch = 0; batch < kMaxWarmupBatches; ++batch) {
-      if (clock_() - start_ > rules_.time_s / 4) return;
+      if (clock_() - start_ > rules_.time_s / 4) break;
       const double now = seconds_each(measured_.launches_per_sample);
       choose_batch(now);
-      if (std::fabs(now - before) < kStationary * before) return;
+      if (std::fabs(now - before) < kStationary * before) break;
       before = now;
     }
+    measured_.warmup_launches = static_cast<std::uint32_t>(next_);
   }
 
   void choose_batch(double launch_s) {
@@ -98,18 +117,39 @@ class Sampling {
     return true;
   }
 
+  Measurement& measured_;
+  std::uint64_t& next_;  // number of the next launch
   const Launches& launches_;
   const Clock& clock_;
   const SamplingRules& rules_;
   double start_;
-  std::uint64_t next_ = 0;  // number of the next launch
-  Measurement measured_;
 };
 
 }  // namespace
 
 Measurement take_samples(const Launches& launches, const Clock& clock, const SamplingRules& rules) {
-  return Sampling(launches, clock, rules).run();
+  Measurement measured;
+  std::uint64_t next = 0;
+  Sampling(measured, next, launches, clock, rules).run();
+  return measured;
+}
+
+void add_slice(Measurement& measured, std::uint64_t& next, const Launches& launches,
+               const Clock& clock, const SliceRules& rules) {
+  SamplingRules warm;
+  warm.sample_s = rules.sample_s;
+  warm.time_s = 40e-3;  // a quarter of it at most: the other side waits
+  Sampling(measured, next, launches, clock, warm).slice(rules);
+}
+
+std::vector<double> least_of_slices(const Measurement& measured) {
+  std::vector<double> least;
+  auto sample = measured.samples_s.begin();
+  for (const std::uint32_t count : measured.visits) {
+    least.push_back(*std::min_element(sample, sample + count));
+    sample += count;
+  }
+  return least;
 }
 
 double steady_seconds() {
@@ -153,8 +193,8 @@ std::vector<std::string> clock_warnings(const ClockCheck& check) {
   return warnings;
 }
 
-double least_sample(const ClockCheck& check, const SamplingRules& rules) {
-  return std::max(rules.sample_s, 100 * check.step_s);
+double least_sample(const ClockCheck& check, double sample_s) {
+  return std::max(sample_s, 100 * check.step_s);
 }
 
 }  // namespace rotor

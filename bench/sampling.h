@@ -30,6 +30,22 @@ using Clock = std::function<double()>;  // seconds, monotonic
 // and the reason to stop. Throws DeviceError if a launch takes no time or less: the clock is broken then.
 Measurement take_samples(const Launches& launches, const Clock& clock, const SamplingRules& rules);
 
+// Samples of one case that are taken a few at a time, in turns with those of another process.
+struct SliceRules {
+  std::uint32_t samples =
+      3;  // the least of them counts: what disturbs a launch only makes it longer
+  double sample_s = 0.4e-3;  // a sample lasts at least this
+  double warm_s = 0.25e-3;  // launched before them for so long: what ran in between took the caches
+};
+
+// Adds one slice to `measured`, which counts as one of its visits; the first warms up as take_samples
+// does and chooses the launches of a sample. `next` is the number of the next launch. Throws as
+// take_samples does.
+void add_slice(Measurement& measured, std::uint64_t& next, const Launches& launches,
+               const Clock& clock, const SliceRules& rules);
+// The least time of every slice.
+std::vector<double> least_of_slices(const Measurement& measured);
+
 // The clock of the process in seconds.
 double steady_seconds();
 
@@ -45,7 +61,7 @@ struct ClockCheck {
 ClockCheck check_clock(const Clock& clock);
 // Why times of this clock deserve distrust, one line each.
 std::vector<std::string> clock_warnings(const ClockCheck& check);
-// A sample lasts so long at least: a hundred steps of the clock, and no less than `rules` say.
-double least_sample(const ClockCheck& check, const SamplingRules& rules);
+// A sample lasts so long at least: a hundred steps of the clock, and no less than `sample_s`.
+double least_sample(const ClockCheck& check, double sample_s);
 
 }  // namespace rotor

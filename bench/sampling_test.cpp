@@ -98,6 +98,28 @@ TEST(Sampling, DeviceTimesComeFirstAndTheHostsAreKept) {
   EXPECT_DOUBLE_EQ(m.host_samples_s[0], 1e-4);
 }
 
+// Slices of one case: the first warms up, each counts its least time, and what it took before others
+// ran does not matter.
+TEST(Sampling, SlicesGoOnWhereTheLastOneEnded) {
+  FakeMachine machine;
+  machine.noise = 0.3;
+  Measurement m;
+  std::uint64_t next = 0;
+  const SliceRules rules;
+  for (int slice = 0; slice < 4; ++slice) {
+    add_slice(
+        m, next, std::ref(machine), [&] { return machine.clock; }, rules);
+    machine.clock += 1;  // the other process
+  }
+  EXPECT_EQ(next, machine.launched);
+  EXPECT_EQ(m.visits, (std::vector<std::uint32_t>{3, 3, 3, 3}));
+  EXPECT_EQ(m.samples_s.size(), 12u);
+  EXPECT_GE(m.launches_per_sample * 1e-4, rules.sample_s * 0.7);
+  for (const double least : least_of_slices(m)) EXPECT_DOUBLE_EQ(least, 1e-4);
+  EXPECT_GT(m.offsets_s[3] - m.offsets_s[2], 1);
+  EXPECT_EQ(m.warmup_launches + 12 * m.launches_per_sample, next);
+}
+
 TEST(Sampling, OffsetsAreReadingsOfTheClock) {
   FakeMachine machine;
   const Measurement m = machine.sample();
@@ -117,11 +139,11 @@ TEST(ClockCheck, TellsStepsAndWhatAReadingTakes) {
   EXPECT_NEAR(good.step_s, 32e-9, 1e-12);
   EXPECT_NEAR(good.reading_s, 32e-9, 1e-12);
   EXPECT_TRUE(clock_warnings(good).empty());
-  EXPECT_EQ(least_sample(good, SamplingRules{}), SamplingRules{}.sample_s);
+  EXPECT_EQ(least_sample(good, 1e-3), 1e-3);
   const ClockCheck coarse = check_clock(stepping(1e-3, 2000));
   EXPECT_TRUE(coarse.trusted());
   EXPECT_EQ(clock_warnings(coarse).size(), 1u);
-  EXPECT_NEAR(least_sample(coarse, SamplingRules{}), 0.1, 1e-6);
+  EXPECT_NEAR(least_sample(coarse, 1e-3), 0.1, 1e-6);
   const ClockCheck slow = check_clock(stepping(2e-6, 1));
   EXPECT_EQ(clock_warnings(slow).size(), 1u);
 }

@@ -21,7 +21,7 @@ Task parse_task(const std::string& line) {
   in >> kind >> task.seconds >> task.longest_s >> task.now_s;
   in.get();
   std::getline(in, task.what);
-  if (kind < 0 || kind > static_cast<int>(TaskKind::Quality) || task.what.empty()) {
+  if (kind < 0 || kind > static_cast<int>(TaskKind::EndCase) || task.what.empty()) {
     throw FormatError("not a task of rotor-bench: " + line);
   }
   task.kind = static_cast<TaskKind>(kind);

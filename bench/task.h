@@ -18,6 +18,9 @@ enum class TaskKind : std::uint8_t {
   CheckKv,     // what: "random" or "model"; seconds: at most
   TimeKv,      // seconds: at most; longest_s: a token that takes longer is the last one
   Quality,     // seconds: at most
+  BeginCase,   // what: id of a case: filled and checked, to be timed a slice at a time
+  Slice,       // of that case
+  EndCase,     // what its launches wrote is checked; the result comes
 };
 
 struct Task {

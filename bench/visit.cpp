@@ -89,34 +89,31 @@ void Visitor::prepare(const KernelVariant& variant, CaseResult& result) {
   trial_of_ = id;
 }
 
-void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Clock& now) {
-  const bool hot = result.spec.hot;
-  double told = steady_seconds();
-  const auto launches = [&](std::uint64_t first, std::uint32_t count) {
-    if (const double now_s = steady_seconds(); now_s - told > kTellEvery) {
-      events_.alive("sample");
-      told = now_s;
-    }
-    for (std::uint32_t i = 0; i < count; ++i) trial_->dispatch(hot ? 0 : first + i);
-    return device_.finish();
-  };
-  const auto since_start = [&] { return now() - result.start_s; };
+void Visitor::begin_timing(CaseResult& result) {
   trial_->poison_outputs();
   events_.phase("sample");
-  {
-    const Phase settle(result, "settle");
-    events_.settle();
+  const Phase settle(result, "settle");
+  events_.settle();
+}
+
+// `told`: when the last sign of life was given.
+Timing Visitor::launch(const CaseResult& result, std::uint64_t first, std::uint32_t count,
+                       double& told) {
+  if (const double now_s = steady_seconds(); now_s - told > kTellEvery) {
+    events_.alive("sample");
+    told = now_s;
   }
-  {
-    const Phase sample(result, "sample");
-    result.measurement = take_samples(launches, since_start, rules);
-  }
+  for (std::uint32_t i = 0; i < count; ++i) trial_->dispatch(result.spec.hot ? 0 : first + i);
+  return device_.finish();
+}
+
+void Visitor::end_timing(CaseResult& result) {
   Measurement& measured = *result.measurement;
   measured.clock = measured.host_samples_s.empty()             ? "steady_clock"
                    : device_.info().backend == Backend::Vulkan ? "vk_timestamp"
                                                                : "cl_event";
-  measured.cold = !hot;
-  measured.rotate_buffers = hot ? 1 : rotation_;
+  measured.cold = !result.spec.hot;
+  measured.rotate_buffers = result.spec.hot ? 1 : rotation_;
   measured.macs = trial_->macs();
   measured.min_bytes = trial_->min_bytes();
   measured.weight_bytes = trial_->weight_bytes();
@@ -124,6 +121,27 @@ void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Cloc
   const Phase check(result, "check_timed");
   trial_->check_timed(result.verdict);
   if (!result.verdict.passed()) result.measurement.reset();
+}
+
+void Visitor::measure(CaseResult& result, const SamplingRules& rules, const Clock& now) {
+  double told = steady_seconds();
+  const auto launches = [&](std::uint64_t first, std::uint32_t count) {
+    return launch(result, first, count, told);
+  };
+  const auto since_start = [&] { return now() - result.start_s; };
+  begin_timing(result);
+  {
+    const Phase sample(result, "sample");
+    result.measurement = take_samples(launches, since_start, rules);
+  }
+  end_timing(result);
+}
+
+// What the device held of the trial may be lost.
+void Visitor::give_up_broken(CaseResult& result) {
+  if (!is_broken(result.verdict.status)) return;
+  result.measurement.reset();
+  trial_.reset();
 }
 
 CaseResult Visitor::visit(const KernelVariant& variant, const CaseResult& planned,
@@ -136,12 +154,47 @@ CaseResult Visitor::visit(const KernelVariant& variant, const CaseResult& planne
     result.attempts = attempts_;
     if (rules != nullptr && result.verdict.passed()) measure(result, *rules, now);
   });
-  if (is_broken(result.verdict.status)) {
-    result.measurement.reset();
-    trial_.reset();
-  }
+  give_up_broken(result);
   result.end_s = now();
   return result;
+}
+
+void Visitor::begin(const KernelVariant& variant, const CaseResult& planned, const Clock& now) {
+  open_ = planned;
+  open_.start_s = now();
+  next_launch_ = 0;
+  guarded(open_.verdict, [&] {
+    prepare(variant, open_);
+    open_.verdict = verdict_;
+    open_.attempts = attempts_;
+    if (!open_.verdict.passed()) return;
+    begin_timing(open_);
+    open_.measurement.emplace();
+  });
+  give_up_broken(open_);
+}
+
+void Visitor::slice(const SliceRules& rules, const Clock& now) {
+  if (!open_.measurement) return;
+  double told = steady_seconds();
+  const auto launches = [&](std::uint64_t first, std::uint32_t count) {
+    return launch(open_, first, count, told);
+  };
+  guarded(open_.verdict, [&] {
+    const Phase sample(open_, "sample");
+    add_slice(
+        *open_.measurement, next_launch_, launches, [&] { return now() - open_.start_s; }, rules);
+  });
+  give_up_broken(open_);
+}
+
+CaseResult Visitor::end(const Clock& now) {
+  if (open_.measurement) {
+    guarded(open_.verdict, [&] { end_timing(open_); });
+    give_up_broken(open_);
+  }
+  open_.end_s = now();
+  return std::move(open_);
 }
 
 RowCheck Visitor::check_row(const KernelVariant& variant, std::uint64_t seed,

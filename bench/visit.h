@@ -33,12 +33,22 @@ class Visitor {
   CaseResult visit(const KernelVariant& variant, const CaseResult& planned,
                    const SamplingRules* rules, const Clock& now);
 
+  // The same in parts, for a case that takes turns with another process: begun, as many slices as the
+  // caller likes, ended. What fails meanwhile is in the result; slices are then none.
+  void begin(const KernelVariant& variant, const CaseResult& planned, const Clock& now);
+  void slice(const SliceRules& rules, const Clock& now);
+  CaseResult end(const Clock& now);
+
   // The battery of small odd shapes for one row of the registry.
   RowCheck check_row(const KernelVariant& variant, std::uint64_t seed, const std::string& repro);
 
  private:
   void prepare(const KernelVariant& variant, CaseResult& result);
   void measure(CaseResult& result, const SamplingRules& rules, const Clock& now);
+  void begin_timing(CaseResult& result);
+  Timing launch(const CaseResult& result, std::uint64_t first, std::uint32_t count, double& told);
+  void end_timing(CaseResult& result);
+  void give_up_broken(CaseResult& result);
 
   Device& device_;
   VisitEvents events_;
@@ -48,6 +58,8 @@ class Visitor {
   Verdict verdict_;  // of the trial's check
   std::uint32_t attempts_ = 1;
   std::uint32_t rotation_ = 1;
+  CaseResult open_;  // between begin() and end()
+  std::uint64_t next_launch_ = 0;
 };
 
 }  // namespace rotor

@@ -84,7 +84,7 @@ int run_worker(const BenchOptions& options) {
   Workbench bench(options, plan, options.device);
   Channel channel;
   const TaskSink sink = sink_to(channel);
-  channel.write(kWorkerReady);
+  channel.write(std::string(kWorkerReady) + kKnowsSlices);
   while (const std::optional<std::string> line = channel.read()) {
     const std::optional<Fault> failure = bench.perform(parse_task(*line), sink);
     channel.write(!failure ? kWorkerDone

@@ -14,8 +14,6 @@
 namespace rotor {
 namespace {
 
-// Seconds of samples of each case in a round of a gate.
-constexpr double kRoundSlice = 0.04;
 // Tokens of the KV A/B in front of times: less is checked there.
 constexpr std::uint32_t kFewPositions = 72;
 
@@ -71,6 +69,12 @@ void Workbench::dispatch(const Task& task) {
       return time_kv_model(task);
     case TaskKind::Quality:
       return run_quality(task);
+    case TaskKind::BeginCase:
+      return begin_case(task);
+    case TaskKind::Slice:
+      return slice();
+    case TaskKind::EndCase:
+      return sink_->record(visitor_.end([this] { return now(); }));
   }
 }
 
@@ -81,27 +85,38 @@ void Workbench::check_row(const Task& task) {
   sink_->record(visitor_.check_row(*variant, options_.seed, plan_.repro_row(*variant)));
 }
 
-void Workbench::visit(const Task& task) {
+const PlannedCase& Workbench::find_case(const std::string& id) const {
   const auto planned =
       std::find_if(plan_.cases.begin(), plan_.cases.end(), [&](const PlannedCase& p) {
-        return p.result.spec.id == task.what && p.result.device == device_->info().id;
+        return p.result.spec.id == id && p.result.device == device_->info().id;
       });
-  if (planned == plan_.cases.end()) throw UsageError("no case '" + task.what + "'");
+  if (planned == plan_.cases.end()) throw UsageError("no case '" + id + "'");
+  return *planned;
+}
+
+void Workbench::visit(const Task& task) {
+  const PlannedCase& planned = find_case(task.what);
   SamplingRules rules;
   rules.time_s = task.seconds;
-  rules.sample_s = least_sample(clock_, rules);
-  if (options_.round) {
-    rules.time_s = kRoundSlice;
-    rules.min_samples = 5;
-    rules.target = 0;  // as long for A as for B
-  }
-  run_registered(planned->result.spec.id, [&] {
+  rules.sample_s = least_sample(clock_, rules.sample_s);
+  run_registered(planned.result.spec.id, [&] {
     const CaseResult result =
-        visitor_.visit(*planned->variant, planned->result, options_.verify_only ? nullptr : &rules,
+        visitor_.visit(*planned.variant, planned.result, options_.verify_only ? nullptr : &rules,
                        [this] { return now(); });
     sink_->record(result);
     return result.measurement ? median(result.measurement->samples_s) : 0.0;
   });
+}
+
+void Workbench::begin_case(const Task& task) {
+  const PlannedCase& planned = find_case(task.what);
+  visitor_.begin(*planned.variant, planned.result, [this] { return now(); });
+}
+
+void Workbench::slice() {
+  SliceRules rules;
+  rules.sample_s = least_sample(clock_, rules.sample_s);
+  visitor_.slice(rules, [this] { return now(); });
 }
 
 void Workbench::wake() {

@@ -25,6 +25,9 @@ class Workbench {
   void dispatch(const Task& task);
   void check_row(const Task& task);
   void visit(const Task& task);
+  void begin_case(const Task& task);
+  void slice();
+  const PlannedCase& find_case(const std::string& id) const;
   void wake();
   void add_roofs(const std::vector<Roof>& roofs);
   bool go_on(const Task& task, bool& cut) const;

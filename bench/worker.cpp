@@ -109,7 +109,7 @@ std::optional<Fault> Worker::start() {
     while (heard == TalkingProcess::Heard::Nothing && steady_seconds() - begin < limit()) {
       heard = process_->receive(kLookEvery, line);
     }
-    if (heard == TalkingProcess::Heard::Line && line == kWorkerReady) return std::nullopt;
+    if (heard == TalkingProcess::Heard::Line && line.starts_with(kWorkerReady)) return std::nullopt;
     failure = heard == TalkingProcess::Heard::Nothing ? hung() : died();
     if (interrupted()) return failure;
   }

@@ -4,7 +4,9 @@
 
 namespace rotor {
 
-inline constexpr char kWorkerReady[] = "ready";   // the device is open
+inline constexpr char kWorkerReady[] = "ready";  // the device is open
+// Behind it, by a worker that knows slices: the gate asks workers of older builds for visits instead.
+inline constexpr char kKnowsSlices[] = " slices";
 inline constexpr char kWorkerPhase[] = "phase ";  // a part of the task begins
 inline constexpr char kWorkerAlive[] = "alive ";  // it goes on, at this step
 inline constexpr char kWorkerWarn[] = "warn ";

@@ -13,34 +13,37 @@ namespace {
 // one-sided tests at 5 %. Noise widens what may fail, never what may be called the same.
 constexpr double kSameConfidence = 0.90;
 
-std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> logs;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    logs.push_back(std::log(b[i] / a[i]));
+std::vector<double> shifts(const std::vector<GateRound>& rounds,
+                           std::vector<double> GateRound::*b) {
+  std::vector<double> out;
+  for (const GateRound& round : rounds) {
+    if (!(round.*b).empty()) out.push_back(round_shift(round.a_s, round.*b));
   }
-  return logs;
+  return out;
 }
 
-// The noise floor. The rule's least effect and no less; twice the noise where that is more.
+// The noise floor: the rule's least effect and no less, twice a case's own control where that is more.
+// That of rounds is in their interval; the control tells of what would be the same in all of them.
 void judge_noise(Gate& gate) {
   double squares = 0;
   std::size_t controls = 0;
   const double rule = std::log1p(gate.rules.min_effect);
   gate.noisy = false;
   for (GateCase& c : gate.cases) {
-    const std::vector<double> d = differences(c.a_s, c.control_s);
+    c.min_effect = rule;
+    const std::vector<double> d = shifts(c.rounds, &GateRound::control_s);
     if (d.empty()) continue;
     c.control = signed_rank_shift(d, 0.5).estimate;
+    c.min_effect = std::max(rule, 2 * std::fabs(c.control));
     gate.noisy |= std::fabs(c.control) > rule;
     squares += c.control * c.control;
     ++controls;
   }
   gate.noise = controls > 0 ? std::sqrt(squares / static_cast<double>(controls)) : 0;
-  gate.min_effect = std::max(rule, 2 * gate.noise);
 }
 
 GateVerdict verdict_of(const Gate& gate, const GateCase& c, const std::vector<double>& d) {
-  const double effect = gate.min_effect;
+  const double effect = c.min_effect;
   if (c.candidate && c.confirmation) {
     return c.confirmation->low > effect ? GateVerdict::Regressed : GateVerdict::NotConfirmed;
   }
@@ -52,6 +55,15 @@ GateVerdict verdict_of(const Gate& gate, const GateCase& c, const std::vector<do
 }
 
 }  // namespace
+
+double round_shift(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> even;
+  std::vector<double> odd;
+  for (std::size_t turn = 0; turn < std::min(a.size(), b.size()); ++turn) {
+    (turn % 2 == 0 ? even : odd).push_back(std::log(b[turn] / a[turn]));
+  }
+  return odd.empty() ? median(even) : (median(even) + median(odd)) / 2;
+}
 
 std::string_view verdict_name(GateVerdict verdict) {
   static constexpr std::string_view kNames[] = {"same", "improved", "regressed", "not confirmed",
@@ -68,18 +80,18 @@ void judge(Gate& gate) {
   judge_noise(gate);
   std::vector<double> p;
   for (GateCase& c : gate.cases) {
-    const std::vector<double> d = differences(c.a_s, c.b_s);
+    const std::vector<double> d = shifts(c.rounds, &GateRound::b_s);
     if (!d.empty()) c.shift = signed_rank_shift(d, gate.rules.confidence);
-    c.p = d.empty() ? 1 : signed_rank_p(d, gate.min_effect);
+    c.p = d.empty() ? 1 : signed_rank_p(d, c.min_effect);
     p.push_back(c.p);
   }
   const std::vector<bool> significant = benjamini_hochberg(p, gate.rules.false_share);
   for (std::size_t i = 0; i < gate.cases.size(); ++i) {
     GateCase& c = gate.cases[i];
-    const std::vector<double> d = differences(c.a_s, c.b_s);
+    const std::vector<double> d = shifts(c.rounds, &GateRound::b_s);
     if (d.empty()) continue;
-    c.candidate = c.shift.low > gate.min_effect && significant[i];
-    const std::vector<double> again = differences(c.confirm_a_s, c.confirm_b_s);
+    c.candidate = c.shift.low > c.min_effect && significant[i];
+    const std::vector<double> again = shifts(c.confirming, &GateRound::b_s);
     c.confirmation.reset();
     if (!again.empty()) c.confirmation = signed_rank_shift(again, gate.rules.confidence);
     c.verdict = verdict_of(gate, c, d);

@@ -25,13 +25,20 @@ std::string interval(const Shift& shift) {
   return change(shift.low).text + " to " + change(shift.high).text;
 }
 
+// Median of its rounds' medians.
+double time_of_a(const GateCase& c) {
+  std::vector<double> medians;
+  for (const GateRound& round : c.rounds) medians.push_back(median(round.a_s));
+  return median(medians);
+}
+
 TextTable cases_table(const Gate& gate) {
   TextTable table;
   table.title = "B against A";
   table.columns = {{"case"}, {"A", true}, {"B/A", true}, {"interval"}, {"A/A", true}, {"B is"}};
   for (const GateCase& c : gate.cases) {
-    if (c.a_s.empty()) continue;
-    const double a = median(c.a_s);
+    if (c.rounds.empty()) continue;
+    const double a = time_of_a(c);
     table.rows.push_back({c.id,
                           {show_seconds(a, 3), a},
                           change(c.shift.estimate),
@@ -82,18 +89,28 @@ Json shift_json(const Shift& shift) {
           {"high", number(shift.high)}};
 }
 
+Json rounds_json(const std::vector<GateRound>& rounds) {
+  Json out = Json::array();
+  for (const GateRound& round : rounds) {
+    out.push_back({{"b_first", round.b_first},
+                   {"shift", round_shift(round.a_s, round.b_s)},
+                   {"a_ns", numbers(round.a_s)},
+                   {"b_ns", numbers(round.b_s)},
+                   {"control_ns", numbers(round.control_s)}});
+  }
+  return out;
+}
+
 Json case_json(const GateCase& c) {
   return {{"id", c.id},
           {"verdict", verdict_name(c.verdict)},
           {"shift", shift_json(c.shift)},
           {"confirmation", c.confirmation ? shift_json(*c.confirmation) : Json(nullptr)},
           {"control", c.control},
+          {"min_effect", c.min_effect},
           {"p", c.p},
-          {"a_ns", numbers(c.a_s)},
-          {"b_ns", numbers(c.b_s)},
-          {"control_ns", numbers(c.control_s)},
-          {"confirm_a_ns", numbers(c.confirm_a_s)},
-          {"confirm_b_ns", numbers(c.confirm_b_s)}};
+          {"rounds", rounds_json(c.rounds)},
+          {"confirming", rounds_json(c.confirming)}};
 }
 
 Json outcome_json(const OutcomeChange& c) {
@@ -110,10 +127,15 @@ Document document_of(const Gate& gate, int code) {
                     "B  " + gate.checks.b.name + " · " + gate.checks.b.build, gate.checks.a.label};
   for (const std::string& note : gate.notes) document.lines.push_back(note);
   document.tables = {checks_table(gate), cases_table(gate), confirmations_table(gate)};
-  const std::string effect = change(gate.min_effect).text;
+  double effect = std::log1p(gate.rules.min_effect);
+  for (const GateCase& c : gate.cases) effect = std::max(effect, c.min_effect);
   document.closing = {"noise floor (A/A) " + change(gate.noise).text +
                           (gate.noisy ? ", a noisy session" : "") + "; least effect that counts " +
-                          effect + "; " + show_number(gate.wall_s, 3) + " s",
+                          change(std::log1p(gate.rules.min_effect)).text +
+                          (effect > std::log1p(gate.rules.min_effect)
+                               ? ", up to " + change(effect).text + " where A/A is large"
+                               : "") +
+                          "; " + show_number(gate.wall_s, 3) + " s",
                       "exit " + std::to_string(code) + "  " + exit_reason(gate)};
   return document;
 }
@@ -124,7 +146,7 @@ std::string gate_json(const Gate& gate, int code) {
   Json outcomes = Json::array();
   for (const OutcomeChange& c : gate.checks.outcomes) outcomes.push_back(outcome_json(c));
   const Json json = {
-      {"format", {{"name", "rotor.gate"}, {"version", "1.0.0"}}},
+      {"format", {{"name", "rotor.gate"}, {"version", "2.0.0"}}},
       {"rules",
        {{"rounds", gate.rules.rounds},
         {"min_effect", gate.rules.min_effect},
@@ -135,7 +157,6 @@ std::string gate_json(const Gate& gate, int code) {
       {"machine", {{"label", gate.checks.b.label}, {"hw_key", hex_key(gate.checks.b.hw_key)}}},
       {"noise", gate.noise},
       {"noisy", gate.noisy},
-      {"min_effect", gate.min_effect},
       {"cases", cases},
       {"outcomes", outcomes},
       {"notes", gate.notes},
