@@ -12,6 +12,13 @@ if(ROTOR_OPENCL)
 endif()
 install(DIRECTORY model/demo reports/reference DESTINATION share/rotor)
 install(FILES README.md DESTINATION share/doc/rotor)
+# The terms of what is inside the programs or installed beside them: Chart.js, Google Benchmark.
+foreach(package libjs-chart.js libbenchmark1debian)
+  if(EXISTS /usr/share/doc/${package}/copyright)
+    install(FILES /usr/share/doc/${package}/copyright DESTINATION share/doc/rotor/licences
+      RENAME ${package})
+  endif()
+endforeach()
 set(CPACK_GENERATOR TGZ)
 set(CPACK_SYSTEM_NAME ${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_STRIP_FILES ON)

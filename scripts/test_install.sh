@@ -30,6 +30,9 @@ test_programs() {
   "$bin/rotor-bench" --list-devices >"$place/devices"
   "$bin/rotor-bench" show "$bin/../share/rotor/reference/yoga-book.json" >"$place/log" ||
     fail "the published figures are not installed"
+  [ ! -e /usr/share/doc/libjs-chart.js/copyright ] ||
+    grep -q 'Permission is hereby granted' "$bin/../share/doc/rotor/licences/libjs-chart.js" ||
+    fail "the terms of Chart.js are not installed"
 }
 
 # Hides the source tree and the build, then the libraries of the backends.
