@@ -9,6 +9,7 @@
 
 #include "bench/bench.h"
 #include "bench/worker.h"
+#include "build_info.h"
 #include "core/error.h"
 #include "model/commands.h"
 
@@ -99,7 +100,8 @@ void add_flags(CLI::App& app, Flags& flags) {
                "run whole models as the tuning record of the device says (default)");
   app.add_flag("--worker", options.worker)->group("");  // for the program itself
   app.add_flag("--self-test", options.self_test,
-               "let the checks find injected bugs, and run nothing else");
+               "let the checks find injected bugs on every device, and the statistics seeded "
+               "slow-downs; run nothing else");
   app.add_flag("--list", flags.list, "print the names of the cases");
   app.add_flag("--list-variants", flags.list_variants, "print the kernel variants");
   app.add_flag("--list-devices", flags.list_devices, "print the devices");
@@ -265,9 +267,15 @@ void interpret(const CLI::App& app, Flags& flags) {
   keep_for_repro(app, flags);
 }
 
+std::string version() {
+  return std::string(build::kVersion) + " (" + build::kCommit + (build::kDirty ? ", changed" : "") +
+         ", " + build::kCompiler + ", " + build::kType + ")";
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app{"rotor-bench: verified times of ternary kernels"};
   app.footer(kFooter);
+  app.set_version_flag("--version", "rotor-bench " + version());
   Flags flags;
   add_flags(app, flags);
   const CLI::App* compare = add_compare(app, flags);
@@ -280,8 +288,8 @@ int run_program(int argc, char** argv) {
   std::reverse(args.begin(), args.end());  // CLI11 wants them so
   try {
     app.parse(args);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));
   }

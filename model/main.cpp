@@ -7,6 +7,7 @@
 #include <iostream>
 #include <random>
 
+#include "build_info.h"
 #include "core/error.h"
 #include "model/commands.h"
 
@@ -277,9 +278,15 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   return message;
 }
 
+std::string version() {
+  return std::string(build::kVersion) + " (" + build::kCommit + (build::kDirty ? ", changed" : "") +
+         ", " + build::kCompiler + ", " + build::kType + ")";
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app{"rotor: BitNet b1.58 models on small machines"};
   app.footer(kExitCodes);
+  app.set_version_flag("--version", "rotor " + version());
   app.require_subcommand(1);
   std::function<int()> run;
   SessionFlags generate_flags;
@@ -293,8 +300,8 @@ int run_program(int argc, char** argv) {
   add_convert(app, run);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));
   }
