@@ -28,7 +28,7 @@ struct BenchOptions {
   double budget_s = 600;
   bool verify_only = false;
   bool roofline = true;    // measure each device's limits, unless the budget is too small
-  bool self_test = false;  // let the checks find injected bugs, and nothing else
+  bool self_test = false;  // let checks and statistics find what is injected, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   bool resume = false;     // go on with the journal beside `out`
   bool isolation = true;   // work in a process of its own (bench/worker.h)

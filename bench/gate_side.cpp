@@ -79,7 +79,8 @@ std::optional<CaseResult> GateSide::await_done() {
   while (true) {
     const std::string line = next_line();
     if (line == kWorkerDone) return result;
-    if (line.starts_with(kWorkerFailed)) throw DeviceError(program_ + ": " + case_id_ + ": " + line);
+    if (line.starts_with(kWorkerFailed))
+      throw DeviceError(program_ + ": " + case_id_ + ": " + line);
     const bool talk = line.starts_with(kWorkerPhase) || line.starts_with(kWorkerAlive) ||
                       line.starts_with(kWorkerWarn);
     if (talk) continue;

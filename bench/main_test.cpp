@@ -119,6 +119,12 @@ TEST_F(MainTest, TheChecksFindInjectedBugs) {
   ASSERT_TRUE(report.run.self_test);
   EXPECT_GE(report.run.self_test->mutants, 20u);
   EXPECT_EQ(report.run.self_test->caught, report.run.self_test->mutants);
+  std::size_t gpus = 0;
+  for (const DeviceFacts& device : report.devices) gpus += device.backend != "cpu";
+  EXPECT_EQ(report.run.self_test->mutants, 24 + 4 * gpus);
+  ASSERT_TRUE(report.run.gate_self_test);
+  EXPECT_EQ(report.run.gate_self_test->mutants, 15u);
+  EXPECT_EQ(report.run.gate_self_test->caught, 15u);
 }
 
 TEST_F(MainTest, TheCacheIsHeldAgainstNone) {
@@ -193,6 +199,7 @@ TEST_F(MainTest, ListsAreForPipes) {
   EXPECT_EQ(devices.code, 0);
   EXPECT_THAT(devices.out, HasSubstr("cpu:0"));
   EXPECT_EQ(bench("--help").code, 0);
+  EXPECT_THAT(bench("--version").out, StartsWith("rotor-bench 0."));
 }
 
 TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {

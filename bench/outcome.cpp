@@ -27,7 +27,8 @@ Summary decide(const Report& report, const BenchOptions& options, bool unplanned
     return count && (count->caught < count->mutants || !count->missed.empty());
   };
   if (interrupted()) return {kExitInterrupted, "interrupted; what was finished is kept", wall_s};
-  if (misses(report.run.self_test) || misses(report.run.kv_self_test)) {
+  if (misses(report.run.self_test) || misses(report.run.kv_self_test) ||
+      misses(report.run.gate_self_test)) {
     return {kExitCheckFailed, "the checks miss injected bugs and prove nothing", wall_s};
   }
   if (wrong > 0) {
@@ -39,7 +40,8 @@ Summary decide(const Report& report, const BenchOptions& options, bool unplanned
   if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
     return {kExitUsage, "nothing fits into the budget; raise --budget", wall_s};
   }
-  if (options.self_test) return {kExitOk, "the checks find every injected bug", wall_s};
+  if (options.self_test)
+    return {kExitOk, "the checks find every injected bug and slow-down", wall_s};
   if (unplanned && all.empty()) {
     return {kExitUsage, "nothing of the suite matches --filter", wall_s};
   }

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "model/commands.h"
 #include "reports/journal.h"
+#include "reports/simulated_gate.h"
 #include "reports/text.h"
 #include "verify/kv_ab.h"
 
@@ -147,13 +148,32 @@ class BenchRun {
     if ((!kernels && !kv) || known.self_test || known.kv_self_test) return;
     progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
-    const auto count = [](const SelfTest& found) {
-      return MutantCount{found.mutants, found.caught, found.missed};
-    };
     SelfTestDone done;
     if (kernels) done.kernels = count(run_kernel_self_test(*cpu, options_.seed));
     if (kv) done.kv = count(run_kv_self_test(*cpu, options_.seed));
+    if (options_.self_test) {
+      test_gpus(*done.kernels);
+      progress_.show("self-test", "seeded slow-downs", -1);
+      done.gate = run_gate_self_test(options_.seed);
+    }
     journal_.append(done);
+  }
+
+  static MutantCount count(const SelfTest& found) {
+    return {found.mutants, found.caught, found.missed};
+  }
+
+  // Only where nothing else is to be run: a driver that dies of a wrong kernel ends the program.
+  void test_gpus(MutantCount& kernels) {
+    for (const DeviceInfo& info : plan_.devices) {
+      if (info.backend == Backend::Cpu) continue;
+      progress_.show("self-test", "injected bugs on " + info.id, -1);
+      const std::unique_ptr<Device> device = open_device(info.id, options_.device_options);
+      const SelfTest found = run_gpu_self_test(*device, options_.seed);
+      kernels.mutants += found.mutants;
+      kernels.caught += found.caught;
+      kernels.missed.insert(kernels.missed.end(), found.missed.begin(), found.missed.end());
+    }
   }
 
   // The sampler runs on the host, so once is enough.

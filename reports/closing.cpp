@@ -166,6 +166,7 @@ std::string closing_block(const Report& report) {
   add_totals(block, report);
   add_mutants(block, "injected kernel bugs", report.run.self_test);
   add_mutants(block, "injected cache bugs", report.run.kv_self_test);
+  add_mutants(block, "seeded slow-downs", report.run.gate_self_test);
   add_left_out(block, report);
   add_slowest(block, report, derived);
   add_warnings(block, report, derived);

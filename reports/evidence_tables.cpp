@@ -151,6 +151,7 @@ TextTable mutant_table(const Report& report) {
   };
   add("kernels", report.run.self_test);
   add("the KV cache", report.run.kv_self_test);
+  add("times of simulated builds", report.run.gate_self_test);
   table.brief = false;
   return table;
 }

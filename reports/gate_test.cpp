@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "reports/schema.h"
+#include "reports/simulated_gate.h"
 
 namespace rotor {
 namespace {
@@ -15,60 +16,10 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-double normal(Random& random) {
-  double sum = -6;  // of twelve uniform numbers: a standard deviation of 1
-  for (int i = 0; i < 12; ++i) sum += random.uniform();
-  return sum;
+GateCase made_case(const std::string& id, double effect, const SimulatedMachine& machine,
+                   Random& random, bool confirm = false) {
+  return simulated_case(id, effect, machine, random, confirm);
 }
-
-// What a machine does to times: shares, as standard deviations.
-struct Machine {
-  double process = 0.005;  // that a process keeps to its end
-  double drift = 0;        // of an autoregression over turns, 0.9 of it left after each
-  double sample = 0.005;
-  double burst = 0;  // share of turns that a neighbour makes twice as slow, in runs of about ten
-};
-
-// One round of a case that takes 100 us and that B makes slower by `effect`, as turns see it.
-GateRound made_round(double effect, const Machine& machine, bool control, Random& random) {
-  GateRound round{.b_first = random.below(2) == 1};
-  const double a = machine.process * normal(random);
-  const double b = machine.process * normal(random) + std::log1p(effect);
-  const double copy = machine.process * normal(random);
-  double drift = machine.drift * normal(random);
-  bool burst = random.uniform() < machine.burst;
-  const auto slice = [&](double what) {
-    drift = 0.9 * drift + machine.drift * std::sqrt(1 - 0.81) * normal(random);
-    if (random.uniform() < 0.1) burst = random.uniform() < machine.burst;
-    return 100e-6 * std::exp(what + drift + machine.sample * normal(random) + (burst ? 0.7 : 0));
-  };
-  for (int turn = 0; turn < 20; ++turn) {
-    const bool b_first = (turn % 2 == 1) != round.b_first;
-    if (b_first) round.b_s.push_back(slice(b));
-    round.a_s.push_back(slice(a));
-    if (control) round.control_s.push_back(slice(copy));
-    if (!b_first) round.b_s.push_back(slice(b));
-  }
-  return round;
-}
-
-GateCase made_case(const std::string& id, double effect, const Machine& machine, Random& random,
-                   bool confirm = false) {
-  GateCase c{.id = id};
-  for (int r = 0; r < 10; ++r) c.rounds.push_back(made_round(effect, machine, r < 4, random));
-  for (int r = 0; confirm && r < 20; ++r) {
-    c.confirming.push_back(made_round(effect, machine, false, random));
-  }
-  return c;
-}
-
-// As far as times in turns can tell them apart, from a still machine to one that a neighbour shares.
-const std::pair<const char*, Machine> kMachines[] = {
-    {"desktop", {.process = 0.004, .drift = 0.004, .sample = 0.006}},
-    {"shared", {.process = 0.015, .drift = 0.03, .sample = 0.02, .burst = 0.1}},
-    {"throttling", {.process = 0.01, .drift = 0.08, .sample = 0.015}},
-    {"crowded", {.process = 0.02, .drift = 0.05, .sample = 0.03, .burst = 0.5}},
-};
 
 TEST(Gate, TheShiftOfARoundIsFreeOfOrderDriftAndBursts) {
   // Whoever comes second is 20 % slower; times rise by half in the course of the round; one turn is
@@ -89,7 +40,7 @@ TEST(Gate, TheShiftOfARoundIsFreeOfOrderDriftAndBursts) {
 TEST(Gate, ASlowDownIsACandidateAndNeedsConfirmation) {
   Random random(1);
   Gate gate;
-  const Machine still;
+  const SimulatedMachine still;
   gate.cases = {made_case("slow", 0.10, still, random), made_case("same", 0, still, random),
                 made_case("fast", -0.10, still, random)};
   judge(gate);
@@ -116,8 +67,8 @@ TEST(Gate, ASlowDownIsACandidateAndNeedsConfirmation) {
 TEST(Gate, AControlThatDiffersWidensTheLeastEffectOfItsCase) {
   Random random(2);
   Gate gate;
-  gate.cases = {made_case("odd", 0.05, Machine{}, random),
-                made_case("even", 0.05, Machine{}, random)};
+  gate.cases = {made_case("odd", 0.05, SimulatedMachine{}, random),
+                made_case("even", 0.05, SimulatedMachine{}, random)};
   for (GateCase& c : gate.cases) {
     for (GateRound& round : c.rounds) {
       round.control_s.clear();
@@ -141,28 +92,28 @@ TEST(Gate, AControlThatDiffersWidensTheLeastEffectOfItsCase) {
 // in 1 % of all cases, whatever machine made the times. 3000 cases: 30 expected, and more than 52 once
 // in 10,000 times.
 TEST(Gate, IntervalsOfRoundsCoverWhatTheyClaimOnEveryMachine) {
-  for (const auto& [name, machine] : kMachines) {
+  for (const SimulatedMachine& machine : simulated_machines()) {
     Random random(3);
     int above = 0;
     int below = 0;
     for (int i = 0; i < 3000; ++i) {
       std::vector<double> d;
       for (int r = 0; r < 10; ++r) {
-        const GateRound round = made_round(0, machine, false, random);
+        const GateRound round = simulated_round(0, machine, false, random);
         d.push_back(round_shift(round.a_s, round.b_s));
       }
       const Shift shift = signed_rank_shift(d, 0.98);
       above += shift.low > 0;
       below += shift.high < 0;
     }
-    EXPECT_LE(above, 52) << name;
-    EXPECT_LE(below, 52) << name;
+    EXPECT_LE(above, 52) << machine.name;
+    EXPECT_LE(below, 52) << machine.name;
   }
 }
 
 // Six cases that did not change: no confirmed regression in any session, and hardly a candidate.
 TEST(Gate, NoFalseAlarmInManySessions) {
-  for (const auto& [name, machine] : kMachines) {
+  for (const SimulatedMachine& machine : simulated_machines()) {
     Random random(4);
     int candidates = 0;
     for (int session = 0; session < 100; ++session) {
@@ -170,16 +121,16 @@ TEST(Gate, NoFalseAlarmInManySessions) {
       for (int c = 0; c < 6; ++c) gate.cases.push_back(made_case("c", 0, machine, random, true));
       judge(gate);
       for (const GateCase& c : gate.cases) candidates += c.candidate;
-      EXPECT_EQ(gate.count(GateVerdict::Regressed), 0u) << name;
+      EXPECT_EQ(gate.count(GateVerdict::Regressed), 0u) << machine.name;
     }
-    EXPECT_LE(candidates, 3) << name;
+    EXPECT_LE(candidates, 3) << machine.name;
   }
 }
 
 // What is slower by 5 % is never called the same; 10 % are named as long as neighbours leave a machine
 // its quiet moments.
 TEST(Gate, FindsSlowDownsThatAMachineLetsItSee) {
-  for (const auto& [name, machine] : kMachines) {
+  for (const SimulatedMachine& machine : simulated_machines()) {
     Random random(5);
     int found = 0;
     for (int session = 0; session < 100; ++session) {
@@ -187,12 +138,21 @@ TEST(Gate, FindsSlowDownsThatAMachineLetsItSee) {
       gate.cases = {made_case("slower", 0.05, machine, random, true),
                     made_case("slow", 0.10, machine, random, true)};
       judge(gate);
-      EXPECT_NE(gate.cases[0].verdict, GateVerdict::Same) << name;
+      EXPECT_NE(gate.cases[0].verdict, GateVerdict::Same) << machine.name;
       found += gate.cases[1].verdict == GateVerdict::Regressed;
     }
     if (machine.burst < 0.5) {
-      EXPECT_GE(found, 95) << name;
+      EXPECT_GE(found, 95) << machine.name;
     }
+  }
+}
+
+TEST(Gate, TheSelfTestPassesWhateverItsSeed) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const MutantCount found = run_gate_self_test(seed);
+    EXPECT_EQ(found.mutants, 15u);
+    EXPECT_EQ(found.caught, found.mutants) << seed;
+    EXPECT_THAT(found.missed, IsEmpty()) << seed;
   }
 }
 
@@ -209,7 +169,7 @@ TEST(Gate, ChecksComeBeforeTimes) {
 TEST(Gate, ItsJsonIsValidAndItsTextNamesTheCase) {
   Random random(4);
   Gate gate;
-  gate.cases = {made_case("cpu/slow/n1", 0.2, Machine{}, random, true),
+  gate.cases = {made_case("cpu/slow/n1", 0.2, SimulatedMachine{}, random, true),
                 GateCase{.id = "never run"}};
   judge(gate);
   const int code = exit_code(gate, false);

@@ -46,6 +46,7 @@ struct Fold {
   void operator()(const SelfTestDone& done) const {
     report.run.self_test = done.kernels;
     report.run.kv_self_test = done.kv;
+    report.run.gate_self_test = done.gate;
   }
   void operator()(const RunEnd& end) const {
     report.run.ended_at = end.ended_at;

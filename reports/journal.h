@@ -23,6 +23,7 @@ struct RunStart {
 struct SelfTestDone {
   std::optional<MutantCount> kernels;
   std::optional<MutantCount> kv;
+  std::optional<MutantCount> gate;
 };
 
 // The last record; without it the run did not come to its end.

@@ -89,7 +89,8 @@ Json run_json(const Run& run) {
           {"context", run.context},
           {"plan_hash", hex_key(run.plan_hash)},
           {"self_test", count_json(run.self_test)},
-          {"kv_self_test", count_json(run.kv_self_test)}};
+          {"kv_self_test", count_json(run.kv_self_test)},
+          {"gate_self_test", count_json(run.gate_self_test)}};
 }
 
 Json power_json(const PowerState& power) {
@@ -445,7 +446,8 @@ struct RecordWriter {
   Json operator()(const SelfTestDone& done) const {
     return {{"record", "self_test"},
             {"kernels", count_json(done.kernels)},
-            {"kv", count_json(done.kv)}};
+            {"kv", count_json(done.kv)},
+            {"gate", count_json(done.gate)}};
   }
   Json operator()(const RunEnd& end) const {
     return {{"record", "run_end"},

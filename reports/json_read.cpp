@@ -140,6 +140,7 @@ Run read_run(const Reader& in) {
   run.plan_hash = in.hex("plan_hash");
   run.self_test = read_count(in, "self_test");
   run.kv_self_test = read_count(in, "kv_self_test");
+  run.gate_self_test = read_count(in, "gate_self_test");
   return run;
 }
 
@@ -508,7 +509,7 @@ Record read_any(const Reader& in) {
   if (kind == "roof") return read_roof(in.at("value"));
   if (kind == "event") return read_event(in.at("value"));
   if (kind == "self_test") {
-    return SelfTestDone{read_count(in, "kernels"), read_count(in, "kv")};
+    return SelfTestDone{read_count(in, "kernels"), read_count(in, "kv"), read_count(in, "gate")};
   }
   if (kind == "run_end") {
     return RunEnd{in.text("ended_at"), in.get("complete", false), read_power_state(in.at("power")),

@@ -54,6 +54,7 @@ struct Run {
   std::uint64_t plan_hash = 0;                 // of the planned case ids: --resume refuses another
   std::optional<MutantCount> self_test;        // kernel mutants
   std::optional<MutantCount> kv_self_test;     // injected cache bugs
+  std::optional<MutantCount> gate_self_test;   // seeded slow-downs
 };
 
 struct CpuCache {

@@ -183,7 +183,7 @@ inline std::vector<Record> sample_records() {
           SamplerCheck{"top-p 0.8", 7, 50000, 12, 0, 9.5, 11, 0.57, Status::Pass, "", ""},
           Roof{"cpu:0", "read_bw", 1u << 28, "start", 2e10, "bytes/s", {2e10, 1.9e10}, {}},
           Event{3.5, "throttle_start", "", "clock fell"},
-          SelfTestDone{MutantCount{20, 20, {}}, {}},
+          SelfTestDone{MutantCount{20, 20, {}}, {}, MutantCount{15, 14, {"one"}}},
           run_end(2, "1 case is wrong")};
 }
 

@@ -44,5 +44,17 @@ TEST(MutantsTest, BatteryAndTrialOfABatchFindAll) {
   EXPECT_THAT(result.missed, testing::IsEmpty());
 }
 
+// On every device of GPU backends that is here, software ones included.
+TEST(MutantsTest, GpuBatteriesFindAll) {
+  for (const DeviceInfo& info : list_devices({}).devices) {
+    if (info.backend == Backend::Cpu) continue;
+    const auto device = open_device(info.id, {});
+    const SelfTest result = run_gpu_self_test(*device, kSeed);
+    EXPECT_EQ(result.mutants, 4u) << info.id;
+    EXPECT_EQ(result.caught, result.mutants) << info.id;
+    EXPECT_THAT(result.missed, testing::IsEmpty()) << info.id;
+  }
+}
+
 }  // namespace
 }  // namespace rotor

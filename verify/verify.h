@@ -70,5 +70,8 @@ struct SelfTest {
 // Puts the 20 wrong kernels of A.2, and four that misuse memory or chance, through check_battery and
 // MatmulTrial. A mutant counts as caught when both find it, with the status that fits.
 SelfTest run_kernel_self_test(Device& cpu, std::uint64_t seed);
+// The same on a GPU: wrong versions of the Matmul that runs on every device of its backend, through
+// check_battery. Throws as Device::prepare does, and UnsupportedError without that backend's rows.
+SelfTest run_gpu_self_test(Device& device, std::uint64_t seed);
 
 }  // namespace rotor
