@@ -16,6 +16,7 @@ SCHEMAS = {
     "rotor.held": ("held-1.schema.json", "products"),
     "rotor.projection": ("projection-1.schema.json", "targets"),
     "rotor.hardware": ("hardware-1.schema.json", "targets"),
+    "rotor.gate": ("gate-2.schema.json", "cases"),
 }
 
 
