@@ -123,7 +123,7 @@ def main():
         if KINDS[kind]:
             program = build(args.builds / f"gate_slow{KINDS[kind]}", args.kernel, KINDS[kind])
         else:
-            program = args.builds / "gate_copy" / "rotor-bench"
+            program = args.builds / f"gate_copy_{kind}" / "rotor-bench"
             program.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(base, program)
         done = sum(l["kind"] == kind for l in lines)

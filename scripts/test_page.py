@@ -7,11 +7,13 @@
 
 Wide and narrow, light and dark: no error on the console, every chart drawn, nothing wider than the
 screen; by keyboard and by mouse, a point leads to its row. Without JavaScript, the tables are there.
+Then the same report blown up to 2,000 cases: that page opens as well, and how long it takes is told.
 """
 
 import argparse
 import base64
 import contextlib
+import copy
 import json
 import os
 import pathlib
@@ -26,6 +28,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-quic", "--hide-scrollbars", "--remote-debugging-pipe"]
 PATIENCE_S = 60  # for one answer of the browser
+MANY_CASES = 2000
 WIDTHS = {1280: 900, 400: 800}  # and heights, in pixels
 
 
@@ -167,6 +170,7 @@ def look(browser, url, width, scheme, figures, screenshots):
     wide = browser.value("document.documentElement.scrollWidth")
     expect(f"{name}: nothing is wider than the screen", wide <= width, wide)
     if screenshots:
+        screenshots.mkdir(parents=True, exist_ok=True)
         browser.picture(screenshots / f"{width}-{scheme}-top.png")
         for i in range(figures):
             browser.value(f"document.querySelectorAll('figure')[{i}].scrollIntoView()")
@@ -220,17 +224,47 @@ def use(browser, url):
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
+def report_of(build, folder):
+    """Of a run of half a minute: in less, a busy machine times nothing."""
+    report = folder / "report.json"
+    subprocess.run([build / "rotor-bench", "--suite", "all", "--device", "cpu", "--budget", "30s",
+                    "--out", report], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return report
+
+
 def page_of(build, report, folder):
-    """The page of a report, or of a run of ten seconds."""
-    page = folder / "page.html"
-    bench = build / "rotor-bench"
-    if report is None:
-        report = folder / "report.json"
-        subprocess.run([bench, "--suite", "all", "--device", "cpu", "--budget", "10s", "--out", report],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    subprocess.run([bench, "show", report, "--out", page], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+    page = folder / f"{report.stem}.html"
+    subprocess.run([build / "rotor-bench", "show", report, "--out", page], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return page
+
+
+def blown_up(report, folder):
+    """The report with its timed cases again and again, on wider and wider matrices, until it has
+    MANY_CASES."""
+    data = json.loads(report.read_text())
+    timed = [result for result in data["results"] if result["perf"]]
+    while len(data["results"]) < MANY_CASES:
+        again = copy.deepcopy(timed[len(data["results"]) % len(timed)])
+        case, shape = again["case"], again["case"]["shape"]
+        shape["n"] += 16 * (len(data["results"]) // len(timed))
+        end = "/hot" if case["id"].endswith("/hot") else ""
+        case["id"] = (f"{case['backend']}/{case['variant']}/n{shape['n']}_k{shape['k']}"
+                      f"_b{shape['batch']}{end}")
+        data["results"].append(again)
+    many = folder / "many.json"
+    many.write_text(json.dumps(data))
+    return many
+
+
+def open_many(browser, build, report, folder, screenshots):
+    """Seconds to open a page of MANY_CASES cases, the least of three."""
+    page = page_of(build, blown_up(report, folder), folder)
+    seconds = [look(browser, page.as_uri(), width, "light", expected_figures(page),
+                    screenshots / "many" if screenshots else None) for width in (1280, 400, 1280)]
+    rows = browser.value("document.querySelectorAll('tbody tr').length")
+    expect(f"{MANY_CASES} cases have rows", rows >= MANY_CASES, rows)
+    return min(seconds)
 
 
 def expected_figures(page):
@@ -253,11 +287,10 @@ def main():
     if program is None:
         print("page: not run: chromium is not installed")
         return 0
-    if options.screenshots:
-        options.screenshots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
-        page = page_of(options.build, options.report, folder)
+        report = options.report or report_of(options.build, folder)
+        page = page_of(options.build, report, folder)
         if 'id="chart-data"' not in page.read_text():
             print("page: not run: the build has no chart library (libjs-chart.js)")
             return 0
@@ -266,8 +299,10 @@ def main():
         seconds = [look(browser, page.as_uri(), width, scheme, figures, options.screenshots)
                    for width in WIDTHS for scheme in ("light", "dark")]
         use(browser, page.as_uri())
+        many = open_many(browser, options.build, report, folder, options.screenshots)
         browser.close()
-    print(f"page: {figures} charts, opened in {min(seconds):.2f} to {max(seconds):.2f} s, "
+    print(f"page: {figures} charts, opened in {min(seconds):.2f} to {max(seconds):.2f} s; "
+          f"{MANY_CASES} cases in {many:.2f} s, "
           f"{len(failures)} failures")
     return 1 if failures else 0
 
