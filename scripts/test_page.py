@@ -240,14 +240,14 @@ def page_of(build, report, folder):
 
 
 def blown_up(report, folder):
-    """The report with its timed cases again and again, on wider and wider matrices, until it has
-    MANY_CASES."""
+    """The report with its timed cases again and again, on wider and wider matrices, until
+    MANY_CASES are timed."""
     data = json.loads(report.read_text())
     timed = [result for result in data["results"] if result["perf"]]
-    while len(data["results"]) < MANY_CASES:
-        again = copy.deepcopy(timed[len(data["results"]) % len(timed)])
+    for i in range(MANY_CASES - len(timed)):
+        again = copy.deepcopy(timed[i % len(timed)])
         case, shape = again["case"], again["case"]["shape"]
-        shape["n"] += 16 * (len(data["results"]) // len(timed))
+        shape["n"] += 16 * (1 + i // len(timed))
         end = "/hot" if case["id"].endswith("/hot") else ""
         case["id"] = (f"{case['backend']}/{case['variant']}/n{shape['n']}_k{shape['k']}"
                       f"_b{shape['batch']}{end}")
