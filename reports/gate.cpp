@@ -12,6 +12,7 @@ namespace {
 // B is the same as A where an interval of this confidence lies within the rule's least effect: two
 // one-sided tests at 5 %. Noise widens what may fail, never what may be called the same.
 constexpr double kSameConfidence = 0.90;
+constexpr double kControlConfidence = 0.75;
 
 std::vector<double> shifts(const std::vector<GateRound>& rounds,
                            std::vector<double> GateRound::*b) {
@@ -23,7 +24,8 @@ std::vector<double> shifts(const std::vector<GateRound>& rounds,
 }
 
 // The noise floor: the rule's least effect and no less, twice a case's own control where that is more.
-// That of rounds is in their interval; the control tells of what would be the same in all of them.
+// Noise of rounds is in their interval; the control counts as far as it is the same in all of its rounds,
+// for that is what no interval knows of.
 void judge_noise(Gate& gate) {
   double squares = 0;
   std::size_t controls = 0;
@@ -33,8 +35,10 @@ void judge_noise(Gate& gate) {
     c.min_effect = rule;
     const std::vector<double> d = shifts(c.rounds, &GateRound::control_s);
     if (d.empty()) continue;
-    c.control = signed_rank_shift(d, 0.5).estimate;
-    c.min_effect = std::max(rule, 2 * std::fabs(c.control));
+    // The control's extremes where it has four rounds: what all of them agree on.
+    const Shift control = signed_rank_shift(d, kControlConfidence);
+    c.control = control.estimate;
+    c.min_effect = std::max({rule, 2 * control.low, -2 * control.high});
     gate.noisy |= std::fabs(c.control) > rule;
     squares += c.control * c.control;
     ++controls;

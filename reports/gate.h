@@ -54,7 +54,7 @@ struct GateCase {
   Shift shift;
   std::optional<Shift> confirmation;
   double control = 0;     // of the copy over A itself: what is there without any change
-  double min_effect = 0;  // as it was applied: the rule's, or twice the control
+  double min_effect = 0;  // as it was applied: the rule's, or twice what all controls agree on
   double p = 1;           // of a slow-down by more than the least effect
   bool candidate = false;
   GateVerdict verdict = GateVerdict::Inconclusive;
