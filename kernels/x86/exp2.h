@@ -6,14 +6,14 @@
 namespace rotor::cpu {
 namespace {
 
-// For x <= 0, -infinity and NaN. 2^0 is 1 exactly; below 2^-125 the result is 0; the relative error is
-// below 7.4e-8 (checked over all floats from -125 to 0; the polynomial itself is off by 9.2e-9).
+// For x <= 0, -infinity and NaN. 2^0 is 1 exactly; below 2^-126 the result is 0; the relative error is
+// below 7.4e-8 (checked over all floats from -126 to 0; the polynomial itself is off by 9.2e-9).
 //
 // x = n + f, n integral and |f| <= 1/2. 2^f = 1 + f q(f), where q interpolates (2^f - 1) / f at the six
 // Chebyshev nodes of the interval.
 template <typename L>
 ROTOR_INLINE typename L::V exp2(typename L::V x) {
-  const auto smallest = L::broadcast(-125.0f);
+  const auto smallest = L::broadcast(-126.0f);
   const auto bounded = L::max(smallest, x);  // NaN stays NaN
   const auto n = L::round(bounded);
   const auto f = L::sub(bounded, n);
