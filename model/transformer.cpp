@@ -109,11 +109,13 @@ void Transformer::dispatch_layers(const Kernel& kernel, KvCache& cache) {
 
 void Transformer::decode(LogitRows rows, KvCache& cache) {
   Decode& decode = decode_[static_cast<std::size_t>(rows.pass)];
-  if (decode.sequence == nullptr || decode.cache != cache.id() || decode.ranked != rows.ranked) {
-    whole_step(cache);
+  const Kernel* at_once = whole_step(cache);
+  if (decode.sequence == nullptr || decode.cache != cache.id() || decode.ranked != rows.ranked ||
+      decode.at_once != at_once) {
     decode.sequence = device_.record([&] { dispatch_forward(1, cache, rows, nullptr); });
     decode.cache = cache.id();
     decode.ranked = rows.ranked;
+    decode.at_once = at_once;
   }
   add(timing_, device_.replay(*decode.sequence));
 }

@@ -125,6 +125,7 @@ class Transformer {
     std::unique_ptr<Sequence> sequence;
     std::uint64_t cache = 0;
     std::uint32_t ranked = 0;
+    const Kernel* at_once = nullptr;  // what runs all layers; none: part by part
   };
   // HeadFormat::Exact: the coarse table, and rows of the exact one that are computed after it.
   struct ExactHead {

@@ -121,9 +121,10 @@ bool KernelSet::may_run_layers() const {
 }
 
 const Kernel* KernelSet::layers(Packing cache) {
-  if (!may_run_layers()) return nullptr;
+  if (replaced_ || by_single_rows_) return nullptr;
   const auto known = layers_.find(cache);
   if (known != layers_.end()) return known->second.get();
+  if (!may_run_layers()) return nullptr;
   std::unique_ptr<Kernel>& slot = layers_[cache];
   const KernelVariant* row = find(Op::Layers, cache, 1);
   if (row == nullptr) return nullptr;

@@ -53,8 +53,8 @@ class KernelSet {
   // has none, and where others are asked for: by name, or by replacing a kernel.
   const Kernel* layers(Packing cache);
 
-  // While this is set, batches go through the rows for single tokens: the same results but for rounding,
-  // which tells a test how much rounding alone does.
+  // While this is set, batches go through the rows for single tokens, and so do single tokens, not all
+  // layers at once: the same results but for rounding, which tells a test how much rounding alone does.
   void set_batches_by_single_rows(bool on) { by_single_rows_ = on; }
   bool batches_by_single_rows() const { return by_single_rows_; }
 
