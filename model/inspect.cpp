@@ -5,9 +5,11 @@
 #include <span>
 
 #include "core/error.h"
+#include "kernels/host_features.h"
 #include "model/checkpoints.h"
 #include "model/parallel.h"
 #include "model/tensor_names.h"
+#include "runtime/choose.h"
 
 namespace rotor {
 namespace {
@@ -44,6 +46,13 @@ PartBytes bytes_in_file(std::span<const TensorSummary> tensors) {
   return parts;
 }
 
+// How this machine's processor keeps weights, untuned.
+Packing packing_here() {
+  DeviceInfo cpu;
+  cpu.features = host_features();
+  return usual_matmul(cpu, 1)->packing;  // there is a row that needs nothing
+}
+
 // As the transformer loads them: q, k, v are one matrix, so are gate and up.
 PartBytes bytes_in_memory(const Checkpoint& checkpoint) {
   const Config& config = checkpoint.config();
@@ -55,7 +64,7 @@ PartBytes bytes_in_memory(const Checkpoint& checkpoint) {
                          {2 * config.ffn, config.hidden},
                          projection_shape(config, Projection::Down)};
   for (const auto [n, k] : fused) {
-    parts.projections += config.layers * (packed_bytes(Packing::Bits2, n, k) + n * sizeof(float));
+    parts.projections += config.layers * (packed_bytes(packing_here(), n, k) + n * sizeof(float));
   }
   for (const Norm which : kNorms) {
     parts.norms += std::uint64_t{config.layers} * norm_size(config, which) * sizeof(float);

@@ -43,7 +43,8 @@ struct Inspection {
   Config config;
   std::vector<TypeSummary> types;  // most bytes first
   PartBytes in_file;
-  PartBytes in_memory;  // 2-bit projections, tables as they are loaded, f32 norms and row scales
+  // Projections as this machine's processor keeps them, tables as they are loaded, f32 norms and row scales.
+  PartBytes in_memory;
   ScaleSummary scales;  // of the matrices without a fault
   std::vector<AcceptanceCheck> checks;
 };
