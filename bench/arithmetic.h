@@ -10,7 +10,7 @@
 
 namespace rotor {
 
-// int32_mad, int8_dot, int8_matrix, fp32_fma, fp16_fma: those that the device has. Every result is held
+// int32_mad, int8_dot, fp32_fma, fp16_fma: those that the device has. Every result is held
 // against the reference after it was timed, so no driver has left out the work. Throws DeviceError
 // where one is wrong.
 std::vector<Roof> measure_arithmetic(Device& device, const std::string& at);

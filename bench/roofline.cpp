@@ -129,7 +129,7 @@ RoofMeter::~RoofMeter() = default;
 std::vector<Roof> RoofMeter::measure_launch(const std::string& at) {
   KernelSet kernels(device_);
   const Kernel& kernel = kernels.get(Op::NormQuant, Packing::None, 1);
-  TimedLaunch launch(device_, kernel, NormParams{1, 64, activation_stride(64), 1e-5f});
+  TimedLaunch launch(device_, kernel, NormParams{1, 64, activation_stride(64), 1e-5f}, kLaunches);
   launch.seconds(kLaunches);
   Roof roof{device_.info().id, "launch_latency", {}, at, 0, "ns", {}, {}};
   for (int i = 0; i < kSamples; ++i) roof.samples.push_back(1e9 * launch.seconds(kLaunches));

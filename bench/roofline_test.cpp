@@ -51,14 +51,11 @@ TEST(RoofMeter, EveryGpuHasTheArithmeticOfItsUnits) {
     const std::pair<const char*, Features> units[] = {{"int32_mad", feature::Baseline},
                                                       {"fp32_fma", feature::Baseline},
                                                       {"fp16_fma", feature::Half},
-                                                      {"int8_dot", feature::IntegerDot},
-                                                      {"int8_matrix", feature::CoopMatrix}};
+                                                      {"int8_dot", feature::IntegerDot}};
     for (const auto& [kind, needs] : units) {
       const auto count =
           std::count_if(roofs.begin(), roofs.end(), [&](const Roof& r) { return r.kind == kind; });
-      EXPECT_EQ(count, (features & needs) == needs && !(needs == feature::CoopMatrix &&
-                                                        gpu->info().backend == Backend::OpenCL))
-          << backend << ' ' << kind;
+      EXPECT_EQ(count, (features & needs) == needs) << backend << ' ' << kind;
     }
     for (const Roof& roof : roofs) EXPECT_GT(roof.median, 0) << backend << ' ' << roof.kind;
   }
