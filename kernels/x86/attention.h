@@ -24,7 +24,8 @@ inline constexpr std::size_t kBlock = 64;  // positions: scores of a tile take 1
 inline constexpr std::size_t kMaxTiles = 64;
 
 // Up to four queries of one kv head. In arrays of floats lane 4 p + r belongs to position p and query
-// r; queries that are missing are zero and see the positions of query 0.
+// r; queries that are missing are zero and see the positions of query 0. The last two are left out of the
+// work where both are missing: a thread's slice often ends within a kv head.
 struct Tile {
   const std::byte* keys;  // row of position 0
   const std::byte* values;
@@ -64,9 +65,9 @@ ROTOR_INLINE void fetch(const std::byte* from, std::size_t bytes) {
   }
 }
 
-// scores[4 p + r] = q[r] . key[first + p], for p below count rounded up to four: past the end the last
-// key stands in, and the mask takes its score away.
-template <typename L, typename Row>
+// scores[4 p + r] = q[r] . key[first + p] (0 from r = kQueries on), for p below count rounded up to four:
+// past the end the last key stands in, and the mask takes its score away.
+template <typename L, typename Row, std::size_t kQueries>
 ROTOR_INLINE void score(const Tile& tile, const Shape& s, Block block) {
   constexpr std::size_t kPositions = L::kPositions;
   for (std::size_t p = 0; p < (block.count + 3) / 4 * 4; p += kPositions) {
@@ -84,7 +85,7 @@ ROTOR_INLINE void score(const Tile& tile, const Shape& s, Block block) {
       ROTOR_UNROLL
       for (std::size_t i = 0; i < kPositions; ++i) k[i] = Row::at(keys[i], d, n);
       ROTOR_UNROLL
-      for (std::size_t r = 0; r < 4; ++r) {
+      for (std::size_t r = 0; r < kQueries; ++r) {
         const auto q = L::load(tile.q + r * s.padded + d, typename L::All{});
         ROTOR_UNROLL
         for (std::size_t i = 0; i < kPositions; ++i) sums[r][i] = L::fma(q, k[i], sums[r][i]);
@@ -152,18 +153,18 @@ ROTOR_INLINE typename L::V soften(const Tile& tile, const Shape& s, Block block)
 // sums[r] = sums[r] * shrink[r] + sum over p of weight[4 p + r] * value[first + p], for kColumns
 // vectors of `n` columns from column d on. A query adds only positions that it sees: what lies in the
 // others may be NaN, which a zero weight would not hide.
-template <typename L, typename Row, std::size_t kColumns, typename Count>
+template <typename L, typename Row, std::size_t kQueries, std::size_t kColumns, typename Count>
 ROTOR_INLINE void add_values(const Tile& tile, const Shape& s, Block block, const float* shrink,
                              std::size_t d, Count n) {
   constexpr typename L::All kAll{};
-  std::size_t ends[4];
-  for (std::size_t r = 0; r < 4; ++r) {
+  std::size_t ends[kQueries];
+  for (std::size_t r = 0; r < kQueries; ++r) {
     ends[r] = std::min(std::max(tile.positions[r], block.first) - block.first, block.count);
   }
-  const std::size_t common = *std::min_element(ends, ends + 4);
-  typename L::V sums[4][kColumns];
+  const std::size_t common = *std::min_element(ends, ends + kQueries);
+  typename L::V sums[kQueries][kColumns];
   ROTOR_UNROLL
-  for (std::size_t r = 0; r < 4; ++r) {
+  for (std::size_t r = 0; r < kQueries; ++r) {
     ROTOR_UNROLL
     for (std::size_t c = 0; c < kColumns; ++c) {
       const auto sum = L::load(tile.sums + r * s.padded + d + 16 * c, kAll);
@@ -178,7 +179,7 @@ ROTOR_INLINE void add_values(const Tile& tile, const Shape& s, Block block, cons
     constexpr std::size_t kBytes = Row::kElementBytes;
     if (p < block.ahead) fetch(row + kBlock * s.stride + d * kBytes, 16 * kColumns * kBytes);
     ROTOR_UNROLL
-    for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t r = 0; r < kQueries; ++r) {
       if (!sees(r)) continue;
       const auto weight = L::broadcast(s.scores[4 * p + r]);
       ROTOR_UNROLL
@@ -189,7 +190,7 @@ ROTOR_INLINE void add_values(const Tile& tile, const Shape& s, Block block, cons
   for (; p < common; ++p) add_position(p, [](std::size_t) { return true; });
   for (; p < block.count; ++p) add_position(p, [&](std::size_t r) { return p < ends[r]; });
   ROTOR_UNROLL
-  for (std::size_t r = 0; r < 4; ++r) {
+  for (std::size_t r = 0; r < kQueries; ++r) {
     ROTOR_UNROLL
     for (std::size_t c = 0; c < kColumns; ++c) {
       L::store(tile.sums + r * s.padded + d + 16 * c, sums[r][c], kAll);
@@ -197,19 +198,19 @@ ROTOR_INLINE void add_values(const Tile& tile, const Shape& s, Block block, cons
   }
 }
 
-template <typename L, typename Row>
+template <typename L, typename Row, std::size_t kQueries>
 ROTOR_INLINE void attend_block(const Tile& tile, const Shape& s, Block block) {
-  score<L, Row>(tile, s, block);
+  score<L, Row, kQueries>(tile, s, block);
   float shrink[16];
   L::store(shrink, soften<L, Row>(tile, s, block), typename L::All{});
   std::size_t d = 0;
   for (; d + 16 * L::kColumns <= s.head_dim; d += 16 * L::kColumns) {
-    add_values<L, Row, L::kColumns>(tile, s, block, shrink, d, typename L::All{});
+    add_values<L, Row, kQueries, L::kColumns>(tile, s, block, shrink, d, typename L::All{});
   }
   for (; d + 16 <= s.head_dim; d += 16) {
-    add_values<L, Row, 1>(tile, s, block, shrink, d, typename L::All{});
+    add_values<L, Row, kQueries, 1>(tile, s, block, shrink, d, typename L::All{});
   }
-  if (d < s.head_dim) add_values<L, Row, 1>(tile, s, block, shrink, d, s.head_dim - d);
+  if (d < s.head_dim) add_values<L, Row, kQueries, 1>(tile, s, block, shrink, d, s.head_dim - d);
 }
 
 template <typename L>
@@ -240,7 +241,12 @@ void run_tiles(const Tile* tiles, std::size_t tile_count, const Shape& s) {
       // Tiles of other tokens find what the first tile of the kv head fetched.
       const bool fetches = i == 0 || tiles[i].keys != tiles[i - 1].keys;
       const std::size_t ahead = fetches ? std::min(kBlock, last - first - count) : 0;
-      attend_block<L, Row>(tiles[i], s, {first, count, ahead});
+      const Block block{first, count, ahead};
+      if (tiles[i].queries > 2) {
+        attend_block<L, Row, 4>(tiles[i], s, block);
+      } else {
+        attend_block<L, Row, 2>(tiles[i], s, block);
+      }
     }
   }
   for (std::size_t i = 0; i < tile_count; ++i) finish<L>(tiles[i], s);
