@@ -53,22 +53,21 @@ std::size_t trit_vectors(std::size_t stride) {
   return stride / kTritBlock * 4 + stride % kTritBlock / 16;
 }
 
-// One byte of five codes: columns 16v + b, +4, +8, +12 of a block and, unless `fifth` is null, *fifth.
-std::uint8_t pack_trits(const std::uint8_t* codes, const std::uint8_t* fifth) {
-  const unsigned four = codes[0] + 3u * codes[4] + 9u * codes[8] + 27u * codes[12];
-  return static_cast<std::uint8_t>(four + (fifth == nullptr ? 0 : kFifth * *fifth));
-}
-
-// A row of Trits5x16, whose vectors are 64 bytes apart.
+// A row of Trits5x16, whose vectors are 64 bytes apart. Four bytes at a time, as one number: no sum of
+// digits passes 242, so none carries into its neighbour.
 void pack_trit_row(std::span<const std::uint8_t> codes, std::byte* out) {
   const std::size_t whole = codes.size() / kTritBlock * kTritBlock;
   for (std::size_t first = 0; first < codes.size(); first += 16) {
     if (first < whole && first % kTritBlock == 64) continue;  // fifth digits
-    const std::uint8_t* fifth =
-        codes.data() + first / kTritBlock * kTritBlock + 64 + first % kTritBlock / 4;
-    for (std::size_t b = 0; b < 4; ++b) {
-      out[b] = std::byte{pack_trits(codes.data() + first + b, first < whole ? fifth + b : nullptr)};
+    std::uint32_t digits[5] = {};
+    std::memcpy(digits, codes.data() + first, 16);
+    if (first < whole) {
+      const std::size_t fifth = first / kTritBlock * kTritBlock + 64 + first % kTritBlock / 4;
+      std::memcpy(digits + 4, codes.data() + fifth, 4);
     }
+    const std::uint32_t bytes =
+        digits[0] + 3 * digits[1] + 9 * digits[2] + 27 * digits[3] + kFifth * digits[4];
+    std::memcpy(out, &bytes, sizeof bytes);
     out += 4 * kRowGroup;
   }
 }
