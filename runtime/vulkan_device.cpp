@@ -147,15 +147,6 @@ void check_head_size(const KernelVariant& variant, std::span<const std::byte> pa
                    " elements; at most " + std::to_string(kLargestHead) + " are possible");
 }
 
-LaunchLimits launch_limits(const VulkanTraits& traits) {
-  const VkPhysicalDeviceLimits& limits = traits.properties.limits;
-  return {.max_invocations =
-              std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
-          .max_groups_x = limits.maxComputeWorkGroupCount[0],
-          .subgroup_size = traits.subgroup_size,
-          .software = traits.info.kind == "software"};
-}
-
 VulkanDevice::VulkanDevice(VulkanTraits traits)
     : traits_(std::move(traits)),
       device_(traits_),

@@ -55,7 +55,8 @@ VulkanPipelines::~VulkanPipelines() {
   vkDestroyDescriptorSetLayout(device_, set_layout_, nullptr);
 }
 
-VkPipeline VulkanPipelines::create(const KernelVariant& variant, const LaunchShape& shape) {
+VkPipeline VulkanPipelines::create(const KernelVariant& variant, const LaunchShape& shape,
+                                   VkPipelineCreateFlags flags) {
   const std::span<const std::uint32_t> spirv = variant.spirv();
   const VkShaderModuleCreateInfo code{.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                       .codeSize = spirv.size_bytes(),
@@ -74,6 +75,7 @@ VkPipeline VulkanPipelines::create(const KernelVariant& variant, const LaunchSha
       .mapEntryCount = 4, .pMapEntries = entries, .dataSize = sizeof shape, .pData = &shape};
   const VkComputePipelineCreateInfo info{
       .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+      .flags = flags,
       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                 .module = module,

@@ -20,8 +20,10 @@ class VulkanPipelines {
   VulkanPipelines& operator=(const VulkanPipelines&) = delete;
 
   // Compiles the module of a variant with the constants of `shape`. The caller destroys the pipeline.
+  // `flags` may ask for statistics, where the device was created with them.
   // Throws DeviceError naming the variant, with fault Compile unless the device is lost.
-  VkPipeline create(const KernelVariant& variant, const LaunchShape& shape);
+  VkPipeline create(const KernelVariant& variant, const LaunchShape& shape,
+                    VkPipelineCreateFlags flags = 0);
 
   VkDescriptorSetLayout set_layout() const { return set_layout_; }
   VkPipelineLayout layout() const { return layout_; }

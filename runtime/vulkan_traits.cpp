@@ -18,13 +18,17 @@ struct FeatureChain {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
   VkPhysicalDeviceCooperativeMatrixFeaturesNV matrix{
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
+  VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR compiled{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+      .pipelineExecutableInfo = VK_TRUE};
 
-  FeatureChain(bool with_dot, bool with_matrix) {
+  FeatureChain(bool with_dot, bool with_matrix, bool with_compiled = false) {
     base.pNext = &v11;
     v11.pNext = &v12;
     void** end = &v12.pNext;
     if (with_dot) end = &(*static_cast<decltype(dot)*>(*end = &dot)).pNext;
-    if (with_matrix) *end = &matrix;
+    if (with_matrix) end = &(*static_cast<decltype(matrix)*>(*end = &matrix)).pNext;
+    if (with_compiled) *end = &compiled;
   }
   FeatureChain(const FeatureChain&) = delete;
   FeatureChain& operator=(const FeatureChain&) = delete;
@@ -201,11 +205,24 @@ std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask
   return traits;
 }
 
-VkDevice create_vulkan_device(const VulkanTraits& traits) {
+LaunchLimits launch_limits(const VulkanTraits& traits) {
+  const VkPhysicalDeviceLimits& limits = traits.properties.limits;
+  return {.max_invocations =
+              std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
+          .max_groups_x = limits.maxComputeWorkGroupCount[0],
+          .subgroup_size = traits.subgroup_size,
+          .software = traits.info.kind == "software"};
+}
+
+bool tells_what_it_compiled(const VulkanTraits& traits) {
+  return has_extension(traits.physical, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
+}
+
+VkDevice create_vulkan_device(const VulkanTraits& traits, bool with_compiled) {
   const auto on = [&](Features bit) -> VkBool32 {
     return (traits.info.features & bit) != 0 ? VK_TRUE : VK_FALSE;
   };
-  FeatureChain features(on(feature::IntegerDot), on(feature::CoopMatrix));
+  FeatureChain features(on(feature::IntegerDot), on(feature::CoopMatrix), with_compiled);
   features.v11.storageBuffer16BitAccess = on(feature::Half);
   features.v12.shaderFloat16 = on(feature::Half);
   features.v12.shaderInt8 = on(feature::Int8Storage | feature::CoopMatrix);
@@ -227,6 +244,9 @@ VkDevice create_vulkan_device(const VulkanTraits& traits) {
     extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
   }
   if (on(feature::CoopMatrix)) extensions.push_back(VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  if (with_compiled) {
+    extensions.push_back(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME);
+  }
   const VkDeviceCreateInfo info{
       .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
       .pNext = &features.base,

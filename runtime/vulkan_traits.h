@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/vulkan_instance.h"
+#include "runtime/vulkan_launch.h"
 
 namespace rotor {
 
@@ -13,7 +14,14 @@ namespace rotor {
 std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask,
                                           std::string& reason);
 
-// The device object of `traits`, with exactly the features switched on that its info lists.
-VkDevice create_vulkan_device(const VulkanTraits& traits);
+// What decides the size of a work-group on it.
+LaunchLimits launch_limits(const VulkanTraits& traits);
+
+// Whether its driver can say what a pipeline became: registers, spills, instructions.
+bool tells_what_it_compiled(const VulkanTraits& traits);
+
+// The device object of `traits`, with exactly the features switched on that its info lists and, where
+// asked for, what the driver says of its pipelines.
+VkDevice create_vulkan_device(const VulkanTraits& traits, bool with_compiled = false);
 
 }  // namespace rotor

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every Vulkan row on the software drivers: lavapipe with subgroups of 4, 8 and 16, SwiftShader (from
 # Debian's chromium-common, unpacked, not installed), both under the validation layers, which must be
-# silent; and a driver that computes nothing, on which every row must fail.
+# silent; what Mesa's compiler makes of them for a Steam Deck; and a driver that computes nothing, on which
+# every row must fail.
 #   scripts/test_vulkan.sh [build folder]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,6 +27,16 @@ run() {
 
 for width in 128 256 512; do
   LP_NATIVE_VECTOR_WIDTH=$width run "lavapipe, vectors of $width bits" "$lavapipe"
+done
+
+# The compiler needs no device. Waves of 64 are its choice; those of 32 must fit as well.
+for waves in '' cswave32; do
+  echo "registers of every Vulkan row and tile on Van Gogh ${waves:+($waves)}"
+  RADV_FORCE_FAMILY=vangogh RADV_PERFTEST=$waves XDG_CACHE_HOME=$drivers/cache ROTOR_VK_VALIDATION=0 \
+    VK_DRIVER_FILES=/usr/share/vulkan/icd.d/radeon_icd.x86_64.json \
+    "$build/runtime_tests" '--gtest_filter=VulkanRegisters*' >"$drivers/log" 2>&1 ||
+    { cat "$drivers/log"; exit 1; }
+  grep -E '^  [0-9]+ pipelines' "$drivers/log" # none: the driver was not found, and nothing checked
 done
 
 if [ ! -e "$chromium/libvk_swiftshader.so" ]; then
