@@ -1,24 +1,10 @@
 // A comparison as JSON: reports/comparison-1.schema.json.
 
-#include <cmath>
-#include <nlohmann/json.hpp>
-
 #include "reports/compare.h"
+#include "reports/json_values.h"
 
 namespace rotor {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-Json number(const std::optional<double>& value) {
-  return value ? number(*value) : Json(nullptr);
-}
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
 
 Json side_json(const Side& side) {
   return {{"name", side.name},
@@ -35,14 +21,14 @@ Json case_json(const ComparedCase& c) {
           {"key", hex_key(case_key(c.spec))},
           {"device_a", c.device_a},
           {"device_b", c.device_b},
-          {"a_ns", number(c.a_s * 1e9)},
-          {"b_ns", number(c.b_s * 1e9)},
-          {"speedup", number(c.speedup)},
-          {"interval", {number(c.low), number(c.high)}},
+          {"a_ns", json_number(c.a_s * 1e9)},
+          {"b_ns", json_number(c.b_s * 1e9)},
+          {"speedup", json_number(c.speedup)},
+          {"interval", {json_number(c.low), json_number(c.high)}},
           {"change", change_name(c.change)},
-          {"share_a", number(c.share_a)},
-          {"share_b", number(c.share_b)},
-          {"explained", number(c.explained)}};
+          {"share_a", json_number(c.share_a)},
+          {"share_b", json_number(c.share_b)},
+          {"explained", json_number(c.explained)}};
 }
 
 Json outcome_json(const OutcomeChange& c) {
@@ -63,16 +49,9 @@ Json winner_json(const WinnerDiffers& w) {
 Json group_json(const Group& group) {
   return {{"name", group.name},
           {"cases", group.cases},
-          {"speedup", number(group.speedup)},
-          {"unexplained", number(group.unexplained)},
-          {"portability", number(group.portability)}};
-}
-
-template <typename T, typename Convert>
-Json list(const std::vector<T>& values, Convert convert) {
-  Json out = Json::array();
-  for (const T& value : values) out.push_back(convert(value));
-  return out;
+          {"speedup", json_number(group.speedup)},
+          {"unexplained", json_number(group.unexplained)},
+          {"portability", json_number(group.portability)}};
 }
 
 }  // namespace
@@ -85,12 +64,12 @@ std::string comparison_json(const ReportComparison& c) {
       {"b", side_json(c.b)},
       {"same_hardware", c.same_hardware},
       {"same_software", c.same_software},
-      {"cases", list(c.cases, case_json)},
-      {"outcomes", list(c.outcomes, outcome_json)},
-      {"winners", list(c.winners, winner_json)},
-      {"ranking_tau", number(c.ranking)},
+      {"cases", json_list(c.cases, case_json)},
+      {"outcomes", json_list(c.outcomes, outcome_json)},
+      {"winners", json_list(c.winners, winner_json)},
+      {"ranking_tau", json_number(c.ranking)},
       {"all", group_json(c.all)},
-      {"variants", list(c.variants, group_json)},
+      {"variants", json_list(c.variants, group_json)},
       {"notes", c.notes},
       {"exit_code", exit_code(c)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';

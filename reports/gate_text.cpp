@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "reports/gate.h"
+#include "reports/json_values.h"
 #include "reports/text.h"
 
 namespace rotor {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // A shift in logarithms as a change in percent.
 Cell change(double shift) {
@@ -76,17 +74,10 @@ TextTable checks_table(const Gate& gate) {
   return table;
 }
 
-Json numbers(const std::vector<double>& seconds) {
-  Json out = Json::array();
-  for (const double s : seconds) out.push_back(std::round(s * 1e12) / 1e3);
-  return out;
-}
-
 Json shift_json(const Shift& shift) {
-  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
-  return {{"estimate", number(shift.estimate)},
-          {"low", number(shift.low)},
-          {"high", number(shift.high)}};
+  return {{"estimate", json_number(shift.estimate)},
+          {"low", json_number(shift.low)},
+          {"high", json_number(shift.high)}};
 }
 
 Json rounds_json(const std::vector<GateRound>& rounds) {
@@ -94,9 +85,9 @@ Json rounds_json(const std::vector<GateRound>& rounds) {
   for (const GateRound& round : rounds) {
     out.push_back({{"b_first", round.b_first},
                    {"shift", round_shift(round.a_s, round.b_s)},
-                   {"a_ns", numbers(round.a_s)},
-                   {"b_ns", numbers(round.b_s)},
-                   {"control_ns", numbers(round.control_s)}});
+                   {"a_ns", json_list(round.a_s, as_nanoseconds)},
+                   {"b_ns", json_list(round.b_s, as_nanoseconds)},
+                   {"control_ns", json_list(round.control_s, as_nanoseconds)}});
   }
   return out;
 }

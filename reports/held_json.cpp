@@ -1,13 +1,10 @@
 // A run held against published figures, as JSON: reports/held-1.schema.json.
 
-#include <nlohmann/json.hpp>
-
+#include "reports/json_values.h"
 #include "reports/published.h"
 
 namespace rotor {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json kernel_json(const HeldKernel& k) {
   return {{"case", k.case_id},

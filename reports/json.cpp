@@ -1,404 +1,20 @@
-#include <cmath>
-#include <nlohmann/json.hpp>
-
-#include "core/stats.h"
 #include "reports/journal.h"
-#include "reports/report.h"
+#include "reports/json_machine.h"
+#include "reports/json_models.h"
+#include "reports/json_results.h"
 
 namespace rotor {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string hex_seed(std::uint64_t value) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-// Strict JSON has no NaN and no infinity.
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-Json number(const std::optional<double>& value) {
-  return value ? number(*value) : Json(nullptr);
-}
-Json finite_numbers(const std::map<std::string, double>& values) {
-  Json out = Json::object();
-  for (const auto& [name, value] : values) {
-    if (std::isfinite(value)) out[name] = value;
-  }
-  return out;
-}
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-// Times with a picosecond's resolution: shorter to read than 17 digits, finer than any clock.
-double nanoseconds(double seconds) {
-  return std::round(seconds * 1e12) / 1e3;
-}
-double milliseconds(double seconds) {
-  return std::round(seconds * 1e9) / 1e6;
-}
-double rounded_seconds(double seconds) {
-  return std::round(seconds * 1e6) / 1e6;
-}
-
-template <typename Convert>
-Json list(const std::vector<double>& values, Convert convert) {
-  Json out = Json::array();
-  for (const double v : values) out.push_back(number(convert(v)));
-  return out;
-}
-
-Json count_json(const std::optional<MutantCount>& count) {
-  if (!count) return nullptr;
-  return {{"mutants", count->mutants}, {"caught", count->caught}, {"missed", count->missed}};
-}
-
-Json build_json(const BuildFacts& build) {
-  static const std::vector<std::string> known = {"Release", "RelWithDebInfo", "Debug",
-                                                 "MinSizeRel"};
-  const bool is_known = std::find(known.begin(), known.end(), build.type) != known.end();
-  return {{"version", build.version},
-          {"git_commit", build.commit},
-          {"git_dirty", build.dirty},
-          {"compiler", build.compiler},
-          {"build_type", is_known ? build.type : "unknown"},
-          {"cxx_flags", build.flags},
-          {"libraries", build.libraries}};
-}
-
-Json run_json(const Run& run) {
-  return {{"id", run.id},
-          {"started_at", run.started_at},
-          {"ended_at", text_or_null(run.ended_at)},
-          {"complete", run.complete},
-          {"resumed_from", text_or_null(run.resumed_from)},
-          {"argv", run.argv},
-          {"suite", run.suite},
-          {"seed", hex_seed(run.seed)},
-          {"rotor", build_json(run.build)},
-          {"options", run.options},
-          {"context", run.context},
-          {"plan_hash", hex_key(run.plan_hash)},
-          {"self_test", count_json(run.self_test)},
-          {"kv_self_test", count_json(run.kv_self_test)},
-          {"gate_self_test", count_json(run.gate_self_test)}};
-}
-
-Json power_json(const PowerState& power) {
-  return {{"on_ac", or_null(power.on_ac)},           {"governor", text_or_null(power.governor)},
-          {"profile", text_or_null(power.profile)},  {"cpu_temp_c", number(power.cpu_temp_c)},
-          {"gpu_temp_c", number(power.gpu_temp_c)},  {"load_avg_1m", number(power.load_avg_1m)},
-          {"battery_pct", number(power.battery_pct)}};
-}
-
-Json cpu_json(const Cpu& cpu) {
-  Json caches = Json::array();
-  for (const CpuCache& cache : cpu.caches) {
-    caches.push_back({{"level", cache.level},
-                      {"type", cache.type},
-                      {"bytes", cache.bytes},
-                      {"shared_by", cache.shared_by}});
-  }
-  return {{"vendor", cpu.vendor},     {"model", cpu.model},
-          {"family", cpu.family},     {"model_number", cpu.model_number},
-          {"stepping", cpu.stepping}, {"sockets", cpu.sockets},
-          {"cores", cpu.cores},       {"threads", cpu.threads},
-          {"caches", caches},         {"flags", cpu.flags}};
-}
-
-Json machine_json(const Machine& machine) {
-  Json out = {{"label", machine.label},
-              {"hw_key", hex_key(machine.hw_key)},
-              {"sw_key", hex_key(machine.sw_key)},
-              {"os", {{"name", machine.os}, {"kernel", machine.kernel}}},
-              {"cpu", cpu_json(machine.cpu)},
-              {"memory", {{"total_bytes", machine.memory_bytes}}},
-              {"virtualised", text_or_null(machine.virtualised)},
-              {"power_start", power_json(machine.power_start)}};
-  if (machine.power_end) out["power_end"] = power_json(*machine.power_end);
-  out["warnings"] = machine.warnings;
-  return out;
-}
-
-Json device_json(const DeviceFacts& device) {
-  return {{"id", device.id},
-          {"backend", device.backend},
-          {"name", device.name},
-          {"vendor_id", text_or_null(device.vendor_id)},
-          {"device_id", text_or_null(device.device_id)},
-          {"driver", text_or_null(device.driver)},
-          {"api_version", text_or_null(device.api_version)},
-          {"kind", text_or_null(device.kind)},
-          {"features", device.features},
-          {"timer",
-           {{"source", device.timer},
-            {"period_ns", number(device.timer_period_ns)},
-            {"trusted", device.timer_trusted},
-            {"check", device.timer_check}}}};
-}
-
-Json roof_json(const Roof& roof) {
-  return {{"device", roof.device},
-          {"kind", roof.kind},
-          {"footprint_bytes", or_null(roof.footprint_bytes)},
-          {"at", roof.at},
-          {"median", number(roof.median)},
-          {"unit", roof.unit},
-          {"threads", or_null(roof.threads)},
-          {"samples", list(roof.samples, [](double v) { return v; })}};
-}
-
-Json case_json(const Case& spec) {
-  return {{"id", spec.id},
-          {"key", hex_key(case_key(spec))},
-          {"op", spec.op},
-          {"backend", spec.backend},
-          {"variant", spec.variant},
-          {"shape", {{"n", spec.n}, {"k", spec.k}, {"batch", spec.m}}},
-          {"params", {{"seed", hex_seed(spec.seed)}, {"cache", spec.hot ? "hot" : "cold_rotate"}}}};
-}
-
-Json reason_json(const std::string& code, const std::string& message) {
-  if (code.empty()) return nullptr;
-  return {{"code", code}, {"message", message}};
-}
-
-Json verdict_json(const Verdict& verdict) {
-  if (verdict.inputs.empty() || verdict.checked == 0) return nullptr;  // nothing was compared
-  Json inputs = Json::array();
-  for (const CheckedInput& input : verdict.inputs) {
-    inputs.push_back({{"dist", input.distribution},
-                      {"seed", hex_seed(input.seed)},
-                      {"digest", hex_key(input.digest)},
-                      {"mismatches", input.mismatches}});
-  }
-  Json first = Json::array();
-  for (const Mismatch& m : verdict.first) {
-    first.push_back(
-        {{"row", m.row}, {"col", m.col}, {"want", number(m.want)}, {"got", number(m.got)}});
-  }
-  return {{"criterion", criterion_name(verdict.criterion)},
-          {"reference", verdict.reference},
-          {"proof", text_or_null(verdict.proof)},
-          {"inputs", inputs},
-          {"checked", verdict.checked},
-          {"sampled", verdict.sampled},
-          {"mismatches", verdict.mismatches},
-          {"first", first},
-          {"max_abs", number(verdict.max_abs)},
-          {"max_over_bound", number(verdict.max_over_bound)},
-          {"bound", text_or_null(verdict.bound)},
-          {"poison_cleared", verdict.poison_cleared},
-          {"guards_intact", verdict.guards_intact},
-          {"inputs_unchanged", verdict.inputs_unchanged},
-          {"repeat_bitwise_equal", verdict.repeat_bitwise_equal},
-          {"timed_output_verified", verdict.timed_output_verified},
-          {"output_digest", hex_key(verdict.output_digest)}};
-}
-
-Json stats_json(const std::vector<double>& samples) {
-  const auto ns_at = [&](double q) { return nanoseconds(quantile(samples, q)); };
-  const auto [low, high] = median_interval(samples, 0.95);
-  return {{"min", ns_at(0)},
-          {"q1", ns_at(0.25)},
-          {"median", ns_at(0.5)},
-          {"q3", ns_at(0.75)},
-          {"max", ns_at(1)},
-          {"mad", nanoseconds(median_absolute_deviation(samples))},
-          {"n", samples.size()},
-          {"median_ci95", {nanoseconds(low), nanoseconds(high)}},
-          {"trend_pct", 100 * relative_trend(samples)}};
-}
-
-Json perf_json(const Measurement& measured, const std::optional<Derived>& derived) {
-  Json out = {{"clock", measured.clock},
-              {"cache", measured.cold ? "cold_rotate" : "hot"},
-              {"rotate_buffers", measured.rotate_buffers},
-              {"warmup_launches", measured.warmup_launches},
-              {"launches_per_sample", measured.launches_per_sample},
-              {"samples_ns", list(measured.samples_s, nanoseconds)},
-              {"host_samples_ns", list(measured.host_samples_s, nanoseconds)},
-              {"offsets_ms", list(measured.offsets_s, milliseconds)},
-              {"visits", measured.visits},
-              {"stop", stop_name(measured.stop)},
-              {"stats", stats_json(measured.samples_s)},
-              {"work",
-               {{"macs", measured.macs},
-                {"min_bytes", measured.min_bytes},
-                {"weight_bytes", measured.weight_bytes}}}};
-  if (derived) {
-    out["derived"] = {{"ops_per_s", number(derived->ops_per_s)},
-                      {"bytes_per_s", number(derived->bytes_per_s)},
-                      {"speedup_over_dense", number(derived->speedup)},
-                      {"noisy", derived->noisy}};
-    if (derived->limit) {
-      out["derived"]["roof_ns"] = nanoseconds(derived->limit->seconds);
-      out["derived"]["limiter"] = limiter_name(derived->limit->limiter);
-      out["derived"]["efficiency"] = number(derived->share);
-      out["derived"]["above_roof"] = derived->above_roof;
-    }
-  }
-  return out;
-}
-
-// The schema wants at least one sample, all of them finite and above zero.
-bool is_representable(const Measurement& measured) {
-  const auto fits = [](double s) { return std::isfinite(s) && nanoseconds(s) > 0; };
-  return !measured.samples_s.empty() &&
-         std::all_of(measured.samples_s.begin(), measured.samples_s.end(), fits);
-}
-
-Json result_json(const CaseResult& result, const std::optional<Derived>& derived) {
-  const Verdict& verdict = result.verdict;
-  Json out = {{"case", case_json(result.spec)},
-              {"device", result.device},
-              {"status", status_name(verdict.status)},
-              {"reason", reason_json(verdict.reason_code, verdict.message)},
-              {"attempts", result.attempts},
-              {"t_start_s", rounded_seconds(result.start_s)},
-              {"t_end_s", rounded_seconds(result.end_s)},
-              {"repro", result.repro},
-              {"verify", verdict_json(verdict)},
-              {"perf", nullptr}};
-  if (result.chosen) out["chosen"] = true;
-  if (result.measurement && is_representable(*result.measurement)) {
-    out["perf"] = perf_json(*result.measurement, derived);
-  } else if (result.measurement) {
-    out["status"] = status_name(Status::Error);
-    out["reason"] = reason_json("non_finite", "a time was zero or not a finite number");
-  }
-  Json phases = Json::object();
-  for (const auto& [phase, seconds] : result.phases_s) phases[phase] = milliseconds(seconds);
-  out["phases_ms"] = phases;
-  return out;
-}
-
-Json row_check_json(const RowCheck& row) {
-  return {{"variant", row.variant},
-          {"op", row.op},
-          {"device", row.device},
-          {"status", status_name(row.verdict.status)},
-          {"reason", reason_json(row.verdict.reason_code, row.verdict.message)},
-          {"seconds", rounded_seconds(row.seconds)},
-          {"repro", row.repro},
-          {"verify", verdict_json(row.verdict)}};
-}
-
-Json kv_json(const KvResult& kv) {
-  Json divergence = nullptr;
-  if (kv.first_divergence) divergence = {{"position", *kv.first_divergence}};
-  return {{"id", kv.id},
-          {"device", kv.device},
-          {"status", status_name(kv.status)},
-          {"reason", reason_json(kv.reason_code, kv.message)},
-          {"mode", kv.mode},
-          {"variant", kv.variant},
-          {"positions", kv.positions},
-          {"attn_max_rel", number(kv.attn_max_rel)},
-          {"kv_rows_unequal", or_null(kv.kv_rows_unequal)},
-          {"logit_median_rel", number(kv.logit_median_rel)},
-          {"logit_max_rel", number(kv.logit_max_rel)},
-          {"int8_flip_rate", number(kv.int8_flip_rate)},
-          {"tokens_equal", or_null(kv.tokens_equal)},
-          {"first_divergence", divergence},
-          {"tolerance", finite_numbers(kv.tolerance)}};
-}
-
-Json kv_timing_json(const KvTiming& t) {
-  Json json = {{"model", t.model},
-               {"device", t.device},
-               {"position", t.position},
-               {"format", t.format},
-               {"with_cache_ns", nanoseconds(t.with_cache_s)},
-               {"without_cache_ns", nanoseconds(t.without_cache_s)},
-               {"with_cache_samples_ns", list(t.with_cache_samples_s, nanoseconds)},
-               {"without_cache_samples_ns", list(t.without_cache_samples_s, nanoseconds)}};
-  if (t.with_cache_device_s) json["with_cache_device_ns"] = nanoseconds(*t.with_cache_device_s);
-  if (t.without_cache_device_s) {
-    json["without_cache_device_ns"] = nanoseconds(*t.without_cache_device_s);
-  }
-  return json;
-}
-
-Json text_score_json(const TextScore& text) {
-  return {{"name", text.name},
-          {"tokens", text.tokens},
-          {"nll", number(text.nll)},
-          {"perplexity", number(std::exp(text.nll))},
-          {"seconds", rounded_seconds(text.seconds)}};
-}
-
-Json chat_score_json(const ChatScore& chats) {
-  Json topics = Json::object();
-  for (const auto& [name, topic] : chats.topics) {
-    topics[name] = {{"asked", topic.asked}, {"right", topic.right}};
-  }
-  Json wrong = Json::array();
-  for (const ChatScore::Wrong& w : chats.wrong) {
-    wrong.push_back({{"question", w.question}, {"expected", w.expected}, {"answer", w.answer}});
-  }
-  const ChatScore::Topic all = chats.total();
-  return {{"asked", all.asked},
-          {"right", all.right},
-          {"share_right", number(static_cast<double>(all.right) / all.asked)},
-          {"topics", topics},
-          {"wrong", wrong},
-          {"answer_tokens", chats.answer_tokens},
-          {"seconds", rounded_seconds(chats.seconds)}};
-}
-
-Json strategy_json(const StrategyScore& strategy) {
-  return {{"name", strategy.name},
-          {"texts", strategy.texts},
-          {"tokens", strategy.tokens},
-          {"distinct", list(strategy.distinct, [](double share) { return share; })},
-          {"longest_repeat", strategy.longest_repeat},
-          {"token_ns", list(strategy.token_s, nanoseconds)},
-          {"draw_samples_ns", list(strategy.draw_samples_s, nanoseconds)}};
-}
-
-Json quality_json(const QualityResult& quality) {
-  Json strategies = Json::array();
-  for (const StrategyScore& s : quality.strategies) strategies.push_back(strategy_json(s));
-  return {{"id", quality.id},
-          {"device", quality.device},
-          {"model", quality.model},
-          {"kv", quality.kv},
-          {"head", text_or_null(quality.head)},
-          {"status", status_name(quality.status)},
-          {"reason", reason_json(quality.reason_code, quality.message)},
-          {"text", quality.text ? text_score_json(*quality.text) : Json(nullptr)},
-          {"chats", quality.chats ? chat_score_json(*quality.chats) : Json(nullptr)},
-          {"strategies", strategies}};
-}
-
-Json sampler_check_json(const SamplerCheck& check) {
-  return {{"filter", check.filter},
-          {"seed", hex_seed(check.seed)},
-          {"status", status_name(check.status)},
-          {"reason", reason_json(check.reason_code, check.message)},
-          {"draws", check.draws},
-          {"kept", check.kept},
-          {"impossible", check.impossible},
-          {"chi_square", number(check.chi_square)},
-          {"freedom", check.freedom},
-          {"p_value", number(check.p_value)}};
-}
-
 Json event_json(const Event& event) {
-  return {{"t_s", rounded_seconds(event.t_s)},
+  return {{"t_s", as_seconds(event.t_s)},
           {"kind", event.kind},
           {"case_id", text_or_null(event.case_id)},
           {"detail", event.detail}};
+}
+
+Event read_event(const JsonReader& in) {
+  return {in.get("t_s", 0.0), in.get<std::string>("kind"), in.text("case_id"), in.text("detail")};
 }
 
 Json summary_json(const Report& report) {
@@ -409,20 +25,82 @@ Json summary_json(const Report& report) {
           {"by_status", by_status},
           {"exit_code", report.summary.exit_code},
           {"exit_reason", report.summary.exit_reason},
-          {"wall_s", rounded_seconds(report.summary.wall_s)}};
+          {"wall_s", as_seconds(report.summary.wall_s)}};
+}
+
+Summary read_summary(const JsonReader& in) {
+  return {in.get("exit_code", 0), in.text("exit_reason"), in.get("wall_s", 0.0)};
 }
 
 Json product_json(const PublishedProduct& p) {
   return {{"run", p.run},
           {"backend", p.backend},
           {"shape", {{"n", p.n}, {"k", p.k}, {"batch", p.m}}},
-          {"ns", nanoseconds(p.seconds)}};
+          {"ns", as_nanoseconds(p.seconds)}};
+}
+
+// Seconds of a time in nanoseconds that must be one.
+double read_time(const JsonReader& in, const char* key) {
+  const double ns = in.get<double>(key);
+  if (!(ns > 0)) in.at(key).fail("is not above zero");
+  return ns * 1e-9;
+}
+
+PublishedProduct read_product(const JsonReader& in) {
+  const JsonReader shape = in.at("shape");
+  return {in.text("run"),
+          in.get<std::string>("backend"),
+          shape.get<std::uint32_t>("batch"),
+          shape.get<std::uint32_t>("n"),
+          shape.get<std::uint32_t>("k"),
+          read_time(in, "ns")};
 }
 
 Json token_time_json(const PublishedTokenTime& t) {
   return {{"tokens", t.tokens},
-          {"with_cache_ns", nanoseconds(t.with_cache_s)},
-          {"without_cache_ns", nanoseconds(t.without_cache_s)}};
+          {"with_cache_ns", as_nanoseconds(t.with_cache_s)},
+          {"without_cache_ns", as_nanoseconds(t.without_cache_s)}};
+}
+
+PublishedTokenTime read_token_time(const JsonReader& in) {
+  return {in.get<std::uint32_t>("tokens"), read_time(in, "with_cache_ns"),
+          read_time(in, "without_cache_ns")};
+}
+
+// Invalid UTF-8 (a path in argv, a driver's idea of its name) becomes U+FFFD.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// One element a line: a person can read it, and a diff shows which case changed.
+template <typename T, typename Convert>
+std::string dump_list(const std::vector<T>& values, Convert convert) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    out += (i == 0 ? "\n  " : ",\n  ") + dump(convert(values[i]));
+  }
+  return out + (values.empty() ? "]" : "\n ]");
+}
+
+std::string write_publication(const Publication& published) {
+  const Json format = {
+      {"name", "rotor.report"}, {"version", kReportVersion}, {"kind", "published"}};
+  return "{\n \"format\": " + dump(format) +
+         ",\n \"published\": {\n \"machine\": " + dump(published.machine) +
+         ",\n \"source\": " + dump(published.source) + ",\n \"notes\": " + dump(published.notes) +
+         ",\n \"products\": " + dump_list(published.products, product_json) +
+         ",\n \"tokens\": " + dump_list(published.tokens, token_time_json) + "\n }\n}\n";
+}
+
+Publication read_publication(const JsonReader& in) {
+  // A member of a measured report beside it would be shown by nobody: refused, not ignored.
+  for (const char* key : {"results", "battery", "kv_equivalence", "summary"}) {
+    if (in.has(key)) in.at(key).fail("published figures have no results and no verdicts");
+  }
+  const JsonReader p = in.at("published");
+  return {p.get<std::string>("machine"), p.get<std::string>("source"),
+          p.get<std::vector<std::string>>("notes", {}), p.list("products", read_product),
+          p.list("tokens", read_token_time)};
 }
 
 struct RecordWriter {
@@ -457,42 +135,64 @@ struct RecordWriter {
             {"warnings", end.warnings},
             {"exit_code", end.summary.exit_code},
             {"exit_reason", end.summary.exit_reason},
-            {"wall_s", rounded_seconds(end.summary.wall_s)}};
+            {"wall_s", as_seconds(end.summary.wall_s)}};
   }
   static Json wrap(const char* kind, Json value) {
     return {{"record", kind}, {"value", std::move(value)}};
   }
 };
 
-// Invalid UTF-8 (a path in argv, a driver's idea of its name) becomes U+FFFD.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// One element a line: a person can read it, and a diff shows which case changed.
-template <typename T, typename Convert>
-std::string dump_list(const std::vector<T>& values, Convert convert) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    out += (i == 0 ? "\n  " : ",\n  ") + dump(convert(values[i]));
+ParsedJson parse(std::string_view text, const std::string& name) {
+  try {
+    return ParsedJson::parse(text);
+  } catch (const ParsedJson::parse_error& error) {
+    throw FormatError(name + ": not JSON at byte " + std::to_string(error.byte));
   }
-  return out + (values.empty() ? "]" : "\n ]");
 }
 
-std::string write_publication(const Publication& published) {
-  const Json format = {
-      {"name", "rotor.report"}, {"version", kReportVersion}, {"kind", "published"}};
-  return "{\n \"format\": " + dump(format) +
-         ",\n \"published\": {\n \"machine\": " + dump(published.machine) +
-         ",\n \"source\": " + dump(published.source) + ",\n \"notes\": " + dump(published.notes) +
-         ",\n \"products\": " + dump_list(published.products, product_json) +
-         ",\n \"tokens\": " + dump_list(published.tokens, token_time_json) + "\n }\n}\n";
+// Every minor version of major 1 is understood.
+std::string read_version(const JsonReader& in, const char* key) {
+  const std::string version = in.get<std::string>(key);
+  if (!version.starts_with("1.")) {
+    in.at(key).fail("format " + version + " is not known here; this program reads 1.x");
+  }
+  return version;
+}
+
+Record read_any(const JsonReader& in) {
+  const std::string kind = in.get<std::string>("record");
+  if (kind == "run_start") {
+    read_version(in, "version");
+    return RunStart{read_run(in.at("run")), read_machine_facts(in.at("machine")),
+                    in.list("devices", read_device), in.list("plan", read_result)};
+  }
+  if (kind == "row_check") return read_row_check(in.at("value"));
+  if (kind == "visit") return read_result(in.at("value"));
+  if (kind == "kv") return read_kv(in.at("value"));
+  if (kind == "kv_timing") return read_kv_timing(in.at("value"));
+  if (kind == "quality") return read_quality(in.at("value"));
+  if (kind == "sampler") return read_sampler_check(in.at("value"));
+  if (kind == "roof") return read_roof(in.at("value"));
+  if (kind == "event") return read_event(in.at("value"));
+  if (kind == "self_test") {
+    return SelfTestDone{read_count(in, "kernels"), read_count(in, "kv"), read_count(in, "gate")};
+  }
+  if (kind == "run_end") {
+    return RunEnd{in.text("ended_at"), in.get("complete", false), read_power_state(in.at("power")),
+                  in.get<std::vector<std::string>>("warnings", {}), read_summary(in)};
+  }
+  in.fail("unknown record \"" + kind + "\"");
 }
 
 }  // namespace
 
 std::string write_record(const Record& record) {
   return dump(std::visit(RecordWriter{}, record));
+}
+
+Record read_record(std::string_view line, const std::string& name) {
+  const ParsedJson json = parse(line, name);
+  return read_any(JsonReader(json, name));
 }
 
 std::string write_json(const Report& report) {
@@ -514,6 +214,34 @@ std::string write_json(const Report& report) {
   out += ",\n \"sampler\": " + dump_list(report.sampler_checks, sampler_check_json);
   out += ",\n \"events\": " + dump_list(report.events, event_json);
   return out + ",\n \"summary\": " + dump(summary_json(report)) + "\n}\n";
+}
+
+Report read_json(std::string_view text, const std::string& name) {
+  const ParsedJson json = parse(text, name);
+  const JsonReader in(json, name);
+  if (in.at("format").text("name") != "rotor.report") in.fail("is not a report of rotor-bench");
+  Report report;
+  report.version = read_version(in.at("format"), "version");
+  const std::string kind = in.at("format").get<std::string>("kind", "measured");
+  if (kind == "published") {
+    report.published = read_publication(in);
+    return report;
+  }
+  if (kind != "measured") in.at("format").at("kind").fail("unknown name \"" + kind + "\"");
+  if (in.has("published")) in.at("published").fail("a measured report has no published figures");
+  report.run = read_run(in.at("run"));
+  report.machine = read_machine_facts(in.at("machine"));
+  report.devices = in.list("devices", read_device);
+  report.roofs = in.list("roofline", read_roof);
+  report.battery = in.list("battery", read_row_check);
+  report.results = in.list("results", read_result);
+  report.kv = in.list("kv_equivalence", read_kv);
+  report.kv_timings = in.list("kv_timing", read_kv_timing);
+  report.quality = in.list("quality", read_quality);
+  report.sampler_checks = in.list("sampler", read_sampler_check);
+  report.events = in.list("events", read_event);
+  report.summary = read_summary(in.at("summary"));
+  return report;
 }
 
 }  // namespace rotor

@@ -1,13 +1,10 @@
 // A projection as JSON: reports/projection-1.schema.json.
 
-#include <nlohmann/json.hpp>
-
+#include "reports/json_values.h"
 #include "reports/projection.h"
 
 namespace rotor {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json case_json(const ProjectedCase& c) {
   return {{"case", c.spec.id},
@@ -32,13 +29,6 @@ Json tokens_json(const ProjectedTokens& t) {
   return json;
 }
 
-template <typename T, typename Convert>
-Json list(const std::vector<T>& values, Convert convert) {
-  Json out = Json::array();
-  for (const T& value : values) out.push_back(convert(value));
-  return out;
-}
-
 Json left_out_json(const LeftOutCase& c) {
   return {{"case", c.case_id}, {"why", c.why}};
 }
@@ -50,12 +40,12 @@ Json figure_json(const ShownFigure& f) {
 Json target_json(const ProjectedTarget& target) {
   return {{"id", target.hardware.id},
           {"name", target.hardware.name},
-          {"figures", list(figures_of(target.hardware), figure_json)},
+          {"figures", json_list(figures_of(target.hardware), figure_json)},
           {"model_share", target.model_share ? Json(*target.model_share) : Json(nullptr)},
           {"lacking", target.lacking},
-          {"tokens", list(target.tokens, tokens_json)},
-          {"cases", list(target.cases, case_json)},
-          {"not_projected", list(target.left_out, left_out_json)}};
+          {"tokens", json_list(target.tokens, tokens_json)},
+          {"cases", json_list(target.cases, case_json)},
+          {"not_projected", json_list(target.left_out, left_out_json)}};
 }
 
 }  // namespace
@@ -72,9 +62,9 @@ std::string projection_json(const Projection& p) {
                      {"model", p.hardware.model.name},
                      {"assumptions", p.assumptions},
                      {"sources", p.hardware.sources},
-                     {"figures", list(figures_of(p.hardware), figure_json)},
-                     {"targets", list(p.targets, target_json)},
-                     {"not_projected", list(p.left_out, left_out_json)}};
+                     {"figures", json_list(figures_of(p.hardware), figure_json)},
+                     {"targets", json_list(p.targets, target_json)},
+                     {"not_projected", json_list(p.left_out, left_out_json)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -191,7 +191,7 @@ struct Derived {
 // Index i belongs to results[i]; nothing where nothing was measured.
 std::vector<std::optional<Derived>> derive(const Report& report);
 
-// --- JSON (reports/json.cpp, reports/json_read.cpp). --------------------------------------------
+// --- JSON (reports/json.cpp). -------------------------------------------------------------------
 // A result whose numbers are not finite is written with status `error`, code `non_finite`.
 std::string write_json(const Report& report);
 // `name` appears in messages. Throws FormatError.

@@ -28,7 +28,7 @@ HOMES = {
     r"benchmark/": r"bench/measure\.cpp",
     r"CLI/": r"(model|bench)/main\.cpp",
     r"gtest/|gmock/": r".*_test\.cpp",
-    r"nlohmann/": r"(model|reports)/[^/]*\.cpp|runtime/tuning\.cpp|.*_test\.cpp",
+    r"nlohmann/": r"(model|reports)/[^/]*\.cpp|reports/json_values\.h|runtime/tuning\.cpp|.*_test\.cpp",
     r"immintrin\.h|x86intrin\.h": r"kernels/x86/",
     r"arm_neon\.h": r"kernels/arm/",
 }
