@@ -15,10 +15,12 @@ constexpr std::size_t kLanes = 4;
 
 std::uint64_t read_portable(const std::byte* data, std::size_t bytes) noexcept {
   Words sums[kSums] = {};
-  for (std::size_t at = 0; at < bytes; at += sizeof sums) {
+  constexpr std::size_t kEach = kSums / kRoofStreams;  // vectors of a stream at a time
+  const std::size_t stream = bytes / kRoofStreams;
+  for (std::size_t at = 0; at < stream; at += kEach * sizeof sums[0]) {
     for (std::size_t i = 0; i < kSums; ++i) {
       Words word;
-      std::memcpy(&word, data + at + i * sizeof word, sizeof word);
+      std::memcpy(&word, data + i / kEach * stream + at + i % kEach * sizeof word, sizeof word);
       sums[i] ^= word;
     }
   }

@@ -1,5 +1,7 @@
 #include "kernels/roof.h"
 
+#include <span>
+
 #include "kernels/x86/target.h"
 
 namespace rotor {
@@ -15,14 +17,17 @@ ROTOR_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 namespace {
 
 std::uint64_t read_avx512(const std::byte* data, std::size_t bytes) noexcept {
-  __m512i sums[8] = {};
-  for (std::size_t at = 0; at < bytes; at += sizeof sums) {
+  constexpr std::size_t kEach = 4;  // vectors of a stream at a time
+  __m512i sums[kEach * kRoofStreams] = {};
+  const std::size_t stream = bytes / kRoofStreams;
+  for (std::size_t at = 0; at < stream; at += kEach * sizeof sums[0]) {
     ROTOR_UNROLL
-    for (std::size_t i = 0; i < 8; ++i) {
-      sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(data + at + i * sizeof sums[i]));
+    for (std::size_t i = 0; i < kEach * kRoofStreams; ++i) {
+      const std::byte* from = data + i / kEach * stream + at + i % kEach * sizeof sums[i];
+      sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(from));
     }
   }
-  for (int i = 1; i < 8; ++i) sums[0] = _mm512_xor_si512(sums[0], sums[i]);
+  for (const __m512i& sum : std::span(sums).subspan(1)) sums[0] = _mm512_xor_si512(sums[0], sum);
   return folded(&sums[0], sizeof sums[0]);
 }
 
@@ -78,15 +83,18 @@ ROTOR_TARGET_BEGIN("avx2,fma")
 namespace {
 
 std::uint64_t read_avx2(const std::byte* data, std::size_t bytes) noexcept {
-  __m256i sums[8] = {};
-  for (std::size_t at = 0; at < bytes; at += sizeof sums) {
+  constexpr std::size_t kEach = 2;  // vectors of a stream at a time
+  __m256i sums[kEach * kRoofStreams] = {};
+  const std::size_t stream = bytes / kRoofStreams;
+  for (std::size_t at = 0; at < stream; at += kEach * sizeof sums[0]) {
     ROTOR_UNROLL
-    for (std::size_t i = 0; i < 8; ++i) {
-      const auto* from = reinterpret_cast<const __m256i*>(data + at + i * sizeof sums[i]);
-      sums[i] = _mm256_xor_si256(sums[i], _mm256_load_si256(from));
+    for (std::size_t i = 0; i < kEach * kRoofStreams; ++i) {
+      const std::byte* from = data + i / kEach * stream + at + i % kEach * sizeof sums[i];
+      sums[i] =
+          _mm256_xor_si256(sums[i], _mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
     }
   }
-  for (int i = 1; i < 8; ++i) sums[0] = _mm256_xor_si256(sums[0], sums[i]);
+  for (const __m256i& sum : std::span(sums).subspan(1)) sums[0] = _mm256_xor_si256(sums[0], sum);
   return folded(&sums[0], sizeof sums[0]);
 }
 
