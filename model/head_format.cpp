@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "model/parallel.h"
+#include "runtime/large_memory.h"
 
 namespace rotor {
 namespace {
@@ -78,7 +79,12 @@ Packing head_packing(HeadFormat format, Packing stored) {
 Table convert_table(const Table& table, Packing packing) {
   const std::size_t bytes = row_bytes(packing, table.columns);
   // Not a vector: filling hundreds of megabytes with zeros first takes longer than converting.
-  auto memory = std::make_shared_for_overwrite<std::byte[]>(table.rows * bytes);
+  std::shared_ptr<std::byte> memory = large_memory(table.rows * bytes);
+  if (memory == nullptr) {
+    throw DeviceError("out of memory: a table of " + std::to_string(table.rows * bytes) +
+                          " bytes could not be had",
+                      DeviceFault::Memory);
+  }
   const std::span all(memory.get(), table.rows * bytes);
   in_slices(table.rows, [&](std::size_t begin, std::size_t end) {
     std::vector<float> values(table.columns);

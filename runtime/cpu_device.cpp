@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "kernels/host_features.h"
 #include "runtime/devices.h"
+#include "runtime/large_memory.h"
 #include "runtime/threads.h"
 
 namespace rotor {
@@ -32,19 +33,17 @@ struct Command {
 };
 
 // Memory aligned to pages: kernels load whole vectors, and guards can be placed at page ends.
-// Asking for huge pages lost while loading: on a virtual machine the first touch of 1.2 GB took 0.9 to
-// 2.5 s of CPU with them, 0.5 s without.
 class CpuBuffer final : public Buffer {
  public:
-  CpuBuffer(std::size_t bytes, std::vector<Command>& queue) : Buffer(bytes), queue_(queue) {
-    constexpr std::size_t kPage = 4096;
-    const std::size_t rounded = std::max<std::size_t>((bytes + kPage - 1) / kPage * kPage, kPage);
-    data_ = static_cast<std::byte*>(std::aligned_alloc(kPage, rounded));
-    if (data_ == nullptr) {
+  CpuBuffer(std::size_t bytes, LargeMemory& memory, std::vector<Command>& queue)
+      : Buffer(bytes), queue_(queue) {
+    std::shared_ptr<std::byte> taken = memory.take(bytes);
+    if (taken == nullptr) {
       throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes could not be had",
                         DeviceFault::Memory);
     }
-    owner_.reset(data_, std::free);
+    data_ = taken.get();
+    owner_ = std::move(taken);
   }
   // Somebody else's memory, as it is: kernels do not rely on its alignment, and never write to weights.
   CpuBuffer(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
@@ -132,7 +131,7 @@ class CpuDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
 
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
-    return std::make_unique<CpuBuffer>(bytes, queue_);
+    return std::make_unique<CpuBuffer>(bytes, memory_, queue_);
   }
 
   std::unique_ptr<Buffer> share(std::span<const std::byte> bytes,
@@ -189,6 +188,7 @@ class CpuDevice final : public Device {
   void work(unsigned worker);
 
   DeviceInfo info_;
+  LargeMemory memory_;
   WorkerPool pool_;
   std::vector<Scratch> scratch_;
   std::function<void(unsigned)> region_;
