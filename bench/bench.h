@@ -21,9 +21,10 @@ struct BenchOptions {
   std::vector<std::string> filters;  // bench/cases.h, Filter
   std::string device;                // as in open_device; empty: every device
   DeviceOptions device_options;
-  TuningOptions tuning;  // where whole models are run; the matmul suite times every row as it is
-  std::string model;     // adds its shapes; as in open_checkpoint
-  std::string text;      // file whose likelihood the quality suite measures; empty: the demo's own
+  TuningOptions tuning;    // where whole models are run; the matmul suite times every row as it is
+  std::string model;       // adds its shapes; as in open_checkpoint
+  std::string kv = "f32";  // format of the cache's rows where whole models are timed
+  std::string text;  // file whose likelihood the quality suite measures; empty: the demo's own
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;

@@ -65,7 +65,7 @@ DeviceRun::DeviceRun(const RunParts& run, const DeviceInfo& device, double deadl
 void DeviceRun::run() {
   const BenchOptions& options = run_.options;
   check_rows();
-  const bool timed = !options.verify_only && !run_.plan.units_of(device_).empty();
+  const bool timed = !options.verify_only && (run_.plan.kv || !run_.plan.units_of(device_).empty());
   if (timed && options.roofline && remaining() > kLeastForRoofs) {
     has_roofs_ = true;
     measure_roofs(TaskKind::MeasureAll, "start");

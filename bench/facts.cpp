@@ -36,6 +36,7 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
           {"filter", filters},
           {"device", options.device},
           {"model", model},
+          {"kv", options.kv},
           {"budget_s", std::to_string(options.budget_s)},
           {"tuning", !options.tuning.use           ? "off"
                      : options.tuning.file.empty() ? "usual"

@@ -54,10 +54,7 @@ TokenSamples sample_tokens(const KvTimingTrial& trial, const std::function<void(
 }
 
 KvTiming time_position(KvTimingTrial& trial, std::uint32_t position) {
-  trial.prepare(position);
-  KvTiming timing;
-  timing.position = position;
-  timing.format = packing_name(Packing::F32);
+  KvTiming timing = trial.prepare(position);
   const TokenSamples with = sample_tokens(trial, [&] { trial.with_cache(); });
   const TokenSamples without = sample_tokens(trial, [&] { trial.without_cache(); });
   timing.with_cache_samples_s = with.host_s;
@@ -100,13 +97,15 @@ void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite
 void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite, double longest_s) {
   guarded(device, suite, [&] {
     KernelSet kernels(device, {}, Tuning(device.info(), suite.tuning));
-    Transformer transformer(kernels, checkpoint, {});
+    const HeadFormat head = choose_head(HeadFormat::Auto, device.info().backend, 1);
+    Transformer transformer(kernels, checkpoint, {.head = head});
     const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
-    KvTimingTrial trial(device, transformer, Packing::F32, last, suite.seed);
+    KvTimingTrial trial(device, transformer, suite.format, last, suite.seed);
     for (const std::uint32_t position : kPositions) {
       if (position > last || !suite.go_on()) return;
       KvTiming timing = time_position(trial, position);
       timing.model = suite.model;
+      timing.head = head_format_name(head);
       timing.device = device.info().id;
       suite.on_timing(timing);
       if (2 * timing.without_cache_s > longest_s) return;  // the next position costs twice as much

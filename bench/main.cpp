@@ -59,6 +59,10 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--model", options.model,
                  "folder of a model, or synthetic:PRESET/SEED, whose shapes are measured beside "
                  "the standard ones; default: the demo model");
+  app.add_option("--kv", options.kv,
+                 "rows of the KV cache where whole models are timed: f32, f16 or int8")
+      ->check(CLI::IsMember({"f32", "f16", "int8"}))
+      ->capture_default_str();
   app.add_option(
       "--text", options.text,
       "text whose perplexity the quality suite measures; default: one of the demo's world");
@@ -244,7 +248,8 @@ void parse_context(Flags& flags) {
 // Flags that change what a case means go into the command that repeats it.
 void keep_for_repro(const CLI::App& app, Flags& flags) {
   std::vector<std::string>& args = flags.options.repro_args;
-  for (const char* name : {"--model", "--device", "--threads", "--features", "--tune-file"}) {
+  for (const char* name :
+       {"--model", "--device", "--threads", "--features", "--tune-file", "--kv"}) {
     const CLI::Option* option = app.get_option(name);
     if (option->count() == 0) continue;
     args.push_back(name);

@@ -342,6 +342,22 @@ TEST_F(MainTest, TuningIsKeptAndUsed) {
   EXPECT_THAT(bench(kv + "--tune-file t.json --no-tuned").out, Not(HasSubstr("tuned")));
 }
 
+TEST_F(MainTest, ModelsAreTimedWithTheirLimits) {
+  const Outcome run = bench(
+      "--suite model --device cpu --model synthetic:odd/1 --budget 40s --kv int8 --out r.json");
+  ASSERT_EQ(run.code, 0) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("Generation"));
+  const Report report = read_json(load_file(folder_ / "r.json"), "r.json");
+  ASSERT_FALSE(report.kv_timings.empty());
+  for (const KvTiming& t : report.kv_timings) {
+    EXPECT_EQ(t.format, "int8row");
+    EXPECT_EQ(t.head, "exact");
+    const TokenLimits limits = token_limits(report.roofs, t);
+    EXPECT_TRUE(limits.token && limits.prompt) << t.position;
+  }
+  EXPECT_EQ(bench("--suite model --kv int4").code, 64);
+}
+
 TEST_F(MainTest, ABadTuningRecordIsNoDisaster) {
   shell("echo '{' >t.json");
   const std::string kv = "--suite model --device cpu --model synthetic:odd/1 --budget 20s ";

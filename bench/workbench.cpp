@@ -168,8 +168,11 @@ void Workbench::time_kv_model(const Task& task) {
   bool cut = false;
   suite.go_on = [&] { return go_on(task, cut); };
   suite.on_result = [&](const KvResult& result) { sink_->record(result); };
+  suite.format = kv_format(options_.kv);
   suite.on_timing = [&](const KvTiming& timing) {
     sink_->record(timing);
+    // The times are held against reading at best, which on a shared machine moves within seconds.
+    if (roof_meter_) add_roofs(roof_meter_->measure_controls("middle"));
     sink_->alive("position " + std::to_string(timing.position));
   };
   wake();

@@ -150,7 +150,7 @@ struct KvResult {
   std::map<std::string, double> tolerance;
 };
 
-// Time per token with and without the cache at one position.
+// Time per token with and without the cache at one position, and what it can be held against.
 struct KvTiming {
   std::string model;
   std::string device;
@@ -163,6 +163,13 @@ struct KvTiming {
   // Medians on the device's own clock, where it has one.
   std::optional<double> with_cache_device_s;
   std::optional<double> without_cache_device_s;
+  // Unknown (empty, 0) in reports before format 1.5.
+  std::string head;     // table of the last product: "exact"
+  std::string variant;  // that multiplies a single token with the weights, or runs all layers
+  std::string prompt_variant;  // that multiplies many
+  std::uint64_t token_bytes =
+      0;  // read at least for the token with the cache: weights, head, its rows
+  std::uint64_t token_macs = 0;  // multiply-adds of a token with ternary weights
 };
 
 }  // namespace rotor

@@ -15,6 +15,15 @@ std::uint64_t next_id() {
 
 }  // namespace
 
+Packing kv_format(std::string_view name) {
+  for (const Packing packing : {Packing::F32, Packing::F16, Packing::Int8Row}) {
+    if (name == packing_name(packing) || (name == "int8" && packing == Packing::Int8Row)) {
+      return packing;
+    }
+  }
+  throw UsageError("--kv " + std::string(name) + ": known formats are f32, f16 and int8");
+}
+
 KvCache::KvCache(Device& device, const Config& config, Packing format, std::uint32_t capacity)
     : device_(device),
       id_(next_id()),

@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "model/weights.h"
 #include "runtime/device.h"
 
 namespace rotor {
+
+// The format of a cache's rows by its name: f32, f16, int8. Throws UsageError that lists them.
+Packing kv_format(std::string_view name);
 
 class KvCache {
  public:

@@ -19,15 +19,6 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 all is well, 2 a check failed, 4 a device failed, 64 usage, 65 bad or missing\n"
     "input, 69 not available on this machine, 73 an output could not be written, 130 interrupted";
 
-Packing parse_kv(const std::string& name) {
-  for (const Packing packing : {Packing::F32, Packing::F16, Packing::Int8Row}) {
-    if (name == packing_name(packing) || (name == "int8" && packing == Packing::Int8Row)) {
-      return packing;
-    }
-  }
-  throw UsageError("--kv " + name + ": known formats are f32, f16 and int8");
-}
-
 // One line that rewrites itself, on a terminal only.
 std::function<void(double)> terminal_progress(const std::string& what) {
   if (isatty(STDERR_FILENO) == 0) return {};
@@ -161,7 +152,7 @@ void add_generate(CLI::App& app, SessionFlags& flags, std::function<int()>& run)
       command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);
       command->session.top = Sampler(command->sampling).logits_needed();
-      command->kv = parse_kv(flags.kv);
+      command->kv = kv_format(flags.kv);
       return run_generate(*command, std::cout, std::cerr);
     };
   });
@@ -185,7 +176,7 @@ void add_chat(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
       command->sampling = sampling->read();
       command->session = flags.read(sub->count("--features") != 0);
       command->session.top = Sampler(command->sampling).logits_needed();
-      command->kv = parse_kv(flags.kv);
+      command->kv = kv_format(flags.kv);
       command->interactive = isatty(STDIN_FILENO) != 0;
       return run_chat(*command, std::cin, std::cout, std::cerr);
     };
@@ -204,7 +195,7 @@ void add_score(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
   sub->callback([=, &flags, &run] {
     run = [=, &flags] {
       command->session = flags.read(sub->count("--features") != 0);
-      command->kv = parse_kv(flags.kv);
+      command->kv = kv_format(flags.kv);
       return run_score(*command, std::cout, std::cerr);
     };
   });

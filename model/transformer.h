@@ -75,6 +75,14 @@ class Transformer {
   std::size_t table_bytes() const;       // embedding, and heads that are not the same
   std::size_t activation_bytes() const;  // buffers of intermediate results
 
+  // What the next token reads at least: weights, the table of its head (of an exact head the coarse copy)
+  // and the rows that this cache holds.
+  std::size_t token_bytes(const KvCache& cache) const;
+  // Multiply-adds of a token with ternary weights.
+  std::uint64_t token_macs() const;
+  // What multiplies `m` tokens with the largest weights, or for one token runs all layers on this cache.
+  const KernelVariant& product_variant(const KvCache& cache, std::uint32_t m);
+
  private:
   // Which rows of the last norm go through the head, and through which table.
   enum class HeadPass : std::uint8_t { Full, Coarse };

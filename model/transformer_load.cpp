@@ -256,6 +256,30 @@ std::size_t Transformer::table_bytes() const {
   return sum;
 }
 
+std::size_t Transformer::token_bytes(const KvCache& cache) const {
+  const Packing table = exact_ ? exact_->coarse.packing : head().packing;
+  return weight_bytes() + config_.vocab * row_bytes(table, config_.hidden) +
+         cache.length() * cache.bytes_per_position();
+}
+
+std::uint64_t Transformer::token_macs() const {
+  std::uint64_t macs = 0;
+  for (const Layer& layer : layers_) {
+    for (const Matrix* m : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      macs += std::uint64_t{m->n} * m->k;
+    }
+  }
+  return macs;
+}
+
+const KernelVariant& Transformer::product_variant(const KvCache& cache, std::uint32_t m) {
+  const Kernel* at_once = m == 1 ? whole_step(cache) : nullptr;
+  if (at_once != nullptr) return at_once->variant();
+  const Matrix& largest = layers_.front().gate_up;
+  const MatmulParams p{.m = m, .n = largest.n, .k = largest.k};
+  return kernels_.product(largest.packing, p).variant();
+}
+
 std::size_t Transformer::activation_bytes() const {
   std::size_t sum =
       angles_->bytes() + (ranked_ ? ranked_->bytes() : 0) + (act_.work ? act_.work->bytes() : 0);

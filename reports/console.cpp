@@ -416,7 +416,8 @@ std::string result_tables(const Report& report) {
         "outputs compared;\n← what the runtime takes.\n";
     out += winners_table(report, groups, derived) + choices_text(report, derived);
   }
-  out += kv_block(report) + kv_timing_block(report) + quality_block(report);
+  out += kv_block(report) + kv_timing_block(report) + console_tables({generation_table(report)});
+  out += quality_block(report);
   return out + strategy_block(report) + sampler_block(report);
 }
 

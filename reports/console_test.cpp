@@ -77,6 +77,14 @@ TEST(Console, LimitsAreShownAndWhatIsAboveThemIsAnAlarm) {
   EXPECT_THAT(closing_block(report), HasSubstr("1 time above the device's measured limit"));
 }
 
+// The sample: 15 MB a token in 1 to 1.5 ms, on a device that reads 20 GB/s and was not asked for its
+// arithmetic.
+TEST(Console, ModelsAreHeldAgainstTheLimitsOfTheirDevice) {
+  const std::string text = result_tables(sample_report());
+  EXPECT_NE(text.find("1000       -   500.0 µs  15.00   75%m      3250      -"), std::string::npos)
+      << text;
+}
+
 TEST(Console, TheClosingBlockLeavesNothingOut) {
   const std::string text = closing_block(sample_report());
   for (const char* part :

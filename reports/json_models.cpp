@@ -62,6 +62,13 @@ Json kv_timing_json(const KvTiming& t) {
   if (t.without_cache_device_s) {
     json["without_cache_device_ns"] = as_nanoseconds(*t.without_cache_device_s);
   }
+  if (t.token_bytes != 0) {
+    json["head"] = t.head;
+    json["variant"] = t.variant;
+    json["prompt_variant"] = t.prompt_variant;
+    json["token_bytes"] = t.token_bytes;
+    json["token_macs"] = t.token_macs;
+  }
   return json;
 }
 
@@ -78,7 +85,12 @@ KvTiming read_kv_timing(const JsonReader& in) {
           in.times("with_cache_samples_ns", 1e-9),
           in.times("without_cache_samples_ns", 1e-9),
           device("with_cache_device_ns"),
-          device("without_cache_device_ns")};
+          device("without_cache_device_ns"),
+          in.text("head"),
+          in.text("variant"),
+          in.text("prompt_variant"),
+          in.get<std::uint64_t>("token_bytes", 0),
+          in.get<std::uint64_t>("token_macs", 0)};
 }
 
 namespace {

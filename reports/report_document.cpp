@@ -78,10 +78,10 @@ Document document_of(const Report& report) {
       report.run.started_at + ", suite " + report.run.suite +
           (report.run.complete ? "" : ", not complete")};
   for (const std::string& warning : report.machine.warnings) document.lines.push_back(warning);
-  document.tables = {roof_table(report),       cases_table(report),    kv_times_table(report),
-                     quality_table(report),    strategy_table(report), evidence_table(report),
-                     kv_table(report),         sampler_table(report),  mutant_table(report),
-                     environment_table(report)};
+  document.tables = {roof_table(report),     cases_table(report),      generation_table(report),
+                     kv_times_table(report), quality_table(report),    strategy_table(report),
+                     evidence_table(report), kv_table(report),         sampler_table(report),
+                     mutant_table(report),   environment_table(report)};
   document.chart_data = chart_data(report);
   document.closing = {"exit " + std::to_string(report.summary.exit_code) + "  " +
                       report.summary.exit_reason};

@@ -102,4 +102,21 @@ std::optional<Limit> limit_of(const std::vector<Roof>& roofs, const CaseResult& 
   return Limit{launch + compute, launch > compute ? Limiter::Launch : Limiter::Compute};
 }
 
+TokenLimits token_limits(const std::vector<Roof>& roofs, const KvTiming& timing) {
+  if (timing.token_bytes == 0) return {};
+  CaseResult work;
+  work.device = timing.device;
+  work.spec.op = "matmul";
+  work.spec.backend = timing.device.substr(0, timing.device.find(':'));
+  work.measurement.emplace();
+  work.measurement->min_bytes = timing.token_bytes;
+  work.measurement->cold = true;
+  work.measurement->rotate_buffers = 1;
+  TokenLimits limits{.token = reading_limit_of(roofs, work), .prompt = {}};
+  work.spec.variant = timing.prompt_variant;
+  work.measurement->macs = timing.token_macs * (timing.position + 1);
+  limits.prompt = limit_of(roofs, work);
+  return limits;
+}
+
 }  // namespace rotor

@@ -42,6 +42,15 @@ std::optional<Limit> limit_of(const std::vector<Roof>& roofs, const CaseResult& 
 // launch + bytes / bandwidth: all that is known of a device whose arithmetic rate was not measured.
 std::optional<Limit> reading_limit_of(const std::vector<Roof>& roofs, const CaseResult& result);
 
+// What a timed token of a model can be held against: launch + reading all that it must, once; and for a
+// prompt of all tokens up to its position the products with ternary weights, which leave out attention and
+// head. Nothing where the report does not say what the token takes, or the limit was not measured.
+struct TokenLimits {
+  std::optional<Limit> token;
+  std::optional<Limit> prompt;
+};
+TokenLimits token_limits(const std::vector<Roof>& roofs, const KvTiming& timing);
+
 // Best bandwidth of a device in bytes per second at this footprint: straight between the measured
 // ones in log(bytes), constant beyond them.
 std::optional<double> bandwidth_at(const std::vector<Roof>& roofs, const std::string& device,

@@ -89,6 +89,28 @@ TEST(Roofline, LimitsOfOneThreadAreNotThoseOfTheDevice) {
   EXPECT_FALSE(limit_of({roof("read_bw", 1e9, "bytes/s", 1024)}, timed("matmul_fast", 1, {1e-3})));
 }
 
+// By hand: 3 MB at 1 GB/s; 64 tokens of 500,000 multiply-adds at 0.32 GOP/s.
+TEST(Roofline, AModelIsHeldAgainstReadingAndMultiplying) {
+  KvTiming timing;
+  timing.device = "cpu:0";
+  timing.position = 63;
+  timing.prompt_variant = "cpu/matmul_fast";
+  const std::vector<Roof> roofs = {roof("read_bw", 1e9, "bytes/s", 1u << 28),
+                                   roof("int8_dot", 0.32e9, "ops/s"),
+                                   roof("launch_latency", 1e5, "ns")};
+  EXPECT_FALSE(token_limits(roofs, timing).token)
+      << "an old report does not say what a token takes";
+  timing.token_bytes = 3'000'000;
+  timing.token_macs = 500'000;
+  const TokenLimits limits = token_limits(roofs, timing);
+  ASSERT_TRUE(limits.token && limits.prompt);
+  EXPECT_NEAR(limits.token->seconds, 3.1e-3, 1e-9);
+  EXPECT_EQ(limits.token->limiter, Limiter::Memory);
+  EXPECT_NEAR(limits.prompt->seconds, 0.2001, 1e-9);
+  EXPECT_EQ(limits.prompt->limiter, Limiter::Compute);
+  EXPECT_FALSE(token_limits({}, timing).token);
+}
+
 TEST(Roofline, FasterThanTheDeviceCanBeIsAnAlarm) {
   Report report = sample_report();  // matmul_fast takes 100 us
   report.roofs = {roof("read_bw", 1e12, "bytes/s", 1024),

@@ -19,6 +19,8 @@ TextTable mutant_table(const Report& report);
 // What models write, by format of cache and head; the ways to choose tokens (quality_tables.cpp).
 TextTable quality_table(const Report& report);
 TextTable strategy_table(const Report& report);
+// How fast models write and read prompts, and the share of what their device allows (generation_table.cpp).
+TextTable generation_table(const Report& report);
 // Machine, devices, build, options, and what happened meanwhile (environment_table.cpp).
 TextTable environment_table(const Report& report);
 

@@ -66,10 +66,19 @@ KvTimingTrial::KvTimingTrial(Device& device, Transformer& transformer, Packing f
   for (std::uint32_t& token : tokens_) token = random.below(transformer.config().vocab);
 }
 
-void KvTimingTrial::prepare(std::uint32_t position) {
+KvTiming KvTimingTrial::prepare(std::uint32_t position) {
   cache_.truncate(0);
   position_ = position;
   if (position > 0) transformer_.forward(std::span(tokens_).first(position), cache_);
+  KvTiming timing;
+  timing.position = position;
+  timing.format = packing_name(cache_.format());
+  timing.variant = transformer_.product_variant(cache_, 1).name;
+  timing.prompt_variant =
+      transformer_.product_variant(cache_, std::min(position + 1, transformer_.chunk())).name;
+  timing.token_bytes = transformer_.token_bytes(cache_);
+  timing.token_macs = transformer_.token_macs();
+  return timing;
 }
 
 std::span<const float> KvTimingTrial::with_cache() {

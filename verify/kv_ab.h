@@ -57,8 +57,9 @@ class KvTimingTrial {
   KvTimingTrial(Device& device, Transformer& transformer, Packing format,
                 std::uint32_t max_position, std::uint64_t seed);
 
-  // Fills the cache with the `position` tokens before the one to be timed.
-  void prepare(std::uint32_t position);
+  // Fills the cache with the `position` tokens before the one to be timed. Returns what is known of its
+  // time before it is taken: position, formats, kernels, bytes and multiply-adds.
+  KvTiming prepare(std::uint32_t position);
   // Computes the token at `position` from the cache; may be repeated. Returns its logits, valid until
   // the next call.
   std::span<const float> with_cache();

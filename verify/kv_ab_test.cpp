@@ -95,8 +95,19 @@ TEST(KvAbTest, TimesTheSameTokenWithAndWithoutCache) {
   const auto model = random_untied_model(kSeed);
   Transformer transformer(kernels, *model, {.chunk = 16, .progress = {}});
   KvTimingTrial trial(*cpu, transformer, Packing::F32, 40, kSeed);
+  const std::uint64_t first_bytes = trial.prepare(0).token_bytes;
+  EXPECT_GT(first_bytes, transformer.weight_bytes());
+  EXPECT_GT(transformer.token_macs(), 0u);
   for (const std::uint32_t position : {0u, 17u, 40u}) {
-    trial.prepare(position);
+    const KvTiming known = trial.prepare(position);
+    EXPECT_EQ(known.position, position);
+    EXPECT_EQ(known.format, "f32");
+    // Each position holds a key and a value of each layer and kv head.
+    const Config& config = model->config();
+    const std::size_t rows = std::size_t{position} * config.layers * 2 * config.kv_heads;
+    EXPECT_EQ(known.token_bytes - first_bytes, rows * config.head_dim * sizeof(float));
+    EXPECT_NE(find_variant(known.variant), nullptr);
+    EXPECT_NE(find_variant(known.prompt_variant), nullptr);
     for (int repeat = 0; repeat < 2; ++repeat) {
       const auto with = trial.with_cache();
       const std::vector<float> logits(with.begin(), with.end());
