@@ -1,6 +1,7 @@
 #include "bench/roofline.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <map>
 
@@ -12,6 +13,7 @@
 #include "core/stats.h"
 #include "kernels/roof.h"
 #include "runtime/choose.h"
+#include "runtime/large_memory.h"
 #include "runtime/threads.h"
 
 namespace rotor {
@@ -72,22 +74,23 @@ struct RoofMeter::Host {
   explicit Host(const DeviceInfo& info)
       : id(info.id), pool(info.threads), kernels(roof_kernels(info.features)) {
     bytes = memory_footprint(info);
-    data.resize(bytes / sizeof(Line));
+    data = large_memory(bytes);  // as the buffers of the device are
+    if (data == nullptr) {
+      throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes to read",
+                        DeviceFault::Memory);
+    }
     Random random(1);  // any bytes but equal ones, which hardware may compress
-    for (Line& line : data) {
-      for (std::uint64_t& word : line.words) word = random.bits();
+    for (std::size_t at = 0; at < bytes; at += sizeof(std::uint64_t)) {
+      const std::uint64_t word = random.bits();
+      std::memcpy(data.get() + at, &word, sizeof word);
     }
   }
-
-  struct alignas(64) Line {
-    std::uint64_t words[8];
-  };
 
   // Reads `footprint` bytes, each of `threads` workers its own part of them.
   Roof read(std::size_t footprint, unsigned threads, const std::string& at) {
     const std::size_t part =
         std::max<std::size_t>(footprint / threads / kRoofBlock * kRoofBlock, kRoofBlock);
-    const auto* begin = reinterpret_cast<const std::byte*>(data.data());
+    const std::byte* begin = data.get();
     const std::vector<double> seconds = sample([&](std::uint64_t times) {
       pool.run([&](unsigned worker) {
         if (worker >= threads) return;
@@ -118,7 +121,7 @@ struct RoofMeter::Host {
   WorkerPool pool;
   RoofKernels kernels;
   std::size_t bytes = 0;
-  std::vector<Line> data;
+  std::shared_ptr<std::byte> data;
 };
 
 RoofMeter::RoofMeter(Device& device) : device_(device) {
