@@ -23,8 +23,8 @@ std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
 std::shared_ptr<std::byte> large_memory(std::size_t bytes) {
   const bool is_large = bytes >= kLargePage;
   const std::size_t size = rounded_up(bytes, kPage);
-  void* memory = std::aligned_alloc(is_large ? kLargePage : kPage, size);
-  if (memory == nullptr) return nullptr;
+  void* memory = nullptr;  // aligned_alloc would have to round the size up to the alignment
+  if (posix_memalign(&memory, is_large ? kLargePage : kPage, size) != 0) return nullptr;
   if (is_large) ::madvise(memory, size, MADV_HUGEPAGE);  // a wish: systems without them refuse
   return {static_cast<std::byte*>(memory), std::free};
 }
