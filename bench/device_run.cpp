@@ -65,7 +65,8 @@ DeviceRun::DeviceRun(const RunParts& run, const DeviceInfo& device, double deadl
 void DeviceRun::run() {
   const BenchOptions& options = run_.options;
   check_rows();
-  const bool timed = !options.verify_only && (run_.plan.kv || !run_.plan.units_of(device_).empty());
+  const bool timed = !options.verify_only && is_trusted() &&
+                     (run_.plan.kv || !run_.plan.units_of(device_).empty());
   if (timed && options.roofline && remaining() > kLeastForRoofs) {
     has_roofs_ = true;
     measure_roofs(TaskKind::MeasureAll, "start");
@@ -111,6 +112,17 @@ bool DeviceRun::is_checked(const KernelVariant& variant) const {
   return std::any_of(done.begin(), done.end(), [&](const RowCheck& r) {
     return r.variant == variant.name && r.device == device_.id;
   });
+}
+
+// Whether a row that was checked passed; where none was, nothing speaks against the device.
+bool DeviceRun::is_trusted() const {
+  std::size_t failed = 0;
+  for (const RowCheck& row : run_.journal.report().battery) {
+    if (row.device != device_.id) continue;
+    if (row.verdict.passed()) return true;
+    ++failed;
+  }
+  return failed == 0;
 }
 
 void DeviceRun::check_rows() {

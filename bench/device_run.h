@@ -42,6 +42,7 @@ class DeviceRun {
 
   void check_rows();
   bool is_checked(const KernelVariant& variant) const;
+  bool is_trusted() const;
   void distrust(const RowCheck& row);
 
   void measure_roofs(TaskKind kind, const std::string& at);

@@ -1,6 +1,7 @@
 #include "bench/workbench.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/fault.h"
 #include "bench/kv.h"
@@ -124,8 +125,17 @@ void Workbench::wake() {
   if (*waker_) (*waker_)->wake();
 }
 
+// A device that does nothing takes no time for it: that is no limit.
 void Workbench::add_roofs(const std::vector<Roof>& roofs) {
-  for (const Roof& roof : roofs) sink_->record(roof);
+  const auto is_time = [](double sample) { return std::isfinite(sample) && sample > 0; };
+  for (const Roof& roof : roofs) {
+    if (std::all_of(roof.samples.begin(), roof.samples.end(), is_time)) {
+      sink_->record(roof);
+    } else {
+      sink_->warn("a limit of " + roof.device + " (" + roof.kind +
+                  ") is not known: measuring it took no time");
+    }
+  }
 }
 
 // False when the time of the task is up (then it is cut short) or the run was interrupted.
