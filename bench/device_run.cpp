@@ -116,13 +116,13 @@ bool DeviceRun::is_checked(const KernelVariant& variant) const {
 
 // Whether a row that was checked passed; where none was, nothing speaks against the device.
 bool DeviceRun::is_trusted() const {
-  std::size_t failed = 0;
+  bool checked = false;
   for (const RowCheck& row : run_.journal.report().battery) {
     if (row.device != device_.id) continue;
     if (row.verdict.passed()) return true;
-    ++failed;
+    checked = true;
   }
-  return failed == 0;
+  return !checked;
 }
 
 void DeviceRun::check_rows() {

@@ -29,8 +29,8 @@ bool fits_kv_ab(const Config& config);
 // The A/B on this checkpoint. What the device cannot run becomes a result with the reason.
 void check_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite);
 
-// Times per token at growing positions, with the head that suits the best token alone, until the model ends, or one token without the cache takes
-// more than `longest_s`.
+// Times per token at growing positions, with the head that suits the best token alone, until the model
+// ends, or one token without the cache takes more than `longest_s`.
 void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite, double longest_s);
 
 }  // namespace rotor

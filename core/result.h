@@ -164,11 +164,12 @@ struct KvTiming {
   std::optional<double> with_cache_device_s;
   std::optional<double> without_cache_device_s;
   // Unknown (empty, 0) in reports before format 1.5.
-  std::string head;     // table of the last product: "exact"
-  std::string variant;  // that multiplies a single token with the weights, or runs all layers
-  std::string prompt_variant;  // that multiplies many
-  std::uint64_t token_bytes =
-      0;  // read at least for the token with the cache: weights, head, its rows
+  std::string head;  // table of the last product: "exact"
+  // The kernel that multiplies a single token with the weights, or runs all layers; that for many tokens.
+  std::string variant;
+  std::string prompt_variant;
+  // Read at least for the token with the cache: weights, head, its rows.
+  std::uint64_t token_bytes = 0;
   std::uint64_t token_macs = 0;  // multiply-adds of a token with ternary weights
 };
 
