@@ -14,16 +14,23 @@ fuzz_seconds=${ROTOR_FUZZ_SECONDS:-60}
 passed=0
 repeated=()
 
-# run_tests FOLDER [CTEST OPTION]...: all tests of a build. Those that fail run once more, alone, with their
-# output last: a driver's bug that strikes once in a thousand runs is told at the end and stops nobody.
+# PoCL failed this once in CI and never in 800 runs elsewhere. No other test may fail once.
+may_fail_once=(runtime.OpenClDevice.ShowsWhatTheCompilerSays)
+
+# run_tests FOLDER [CTEST OPTION]...: all tests of a build. Those that fail run once more, alone, so that their
+# output comes last; that they pass then excuses only those of the list.
 run_tests() {
-  local folder=$1 failed
+  local folder=$1 failed name
   shift
   ctest --test-dir "$folder" --output-on-failure "$@" && return
   mapfile -t failed <"$folder/Testing/Temporary/LastTestsFailed.log"
-  echo "== once more, alone: ${failed[*]#*:}"
+  failed=("${failed[@]#*:}")
+  echo "== once more, alone: ${failed[*]}"
   ctest --test-dir "$folder" --rerun-failed --output-on-failure --timeout 1200
-  repeated+=("${failed[@]#*:}")
+  for name in "${failed[@]}"; do
+    [[ " ${may_fail_once[*]} " == *" $name "* ]] || { echo "fails, though not alone: $name" >&2; return 1; }
+  done
+  repeated+=("${failed[@]}")
 }
 
 stage_lint() {
@@ -111,5 +118,5 @@ done
 if [ -z "${ROTOR_TESTDATA:-}" ]; then
   echo "ROTOR_TESTDATA is not set: tests of the bf16 master and the Llama-3 tokenizer were not run"
 fi
-for name in "${repeated[@]}"; do echo "failed once, then passed: $name"; done
+for name in "${repeated[@]}"; do echo "failed once, then passed, which is known of it: $name"; done
 echo "$passed passed, 0 failed"
