@@ -31,10 +31,7 @@ KvResult read_kv(const JsonReader& in) {
   kv.mode = in.get<std::string>("mode");
   kv.variant = in.get<std::string>("variant");
   kv.status = in.name("status", parse_status);
-  if (in.has("reason")) {
-    kv.reason_code = in.at("reason").get<std::string>("code");
-    kv.message = in.at("reason").get<std::string>("message");
-  }
+  read_reason(in, kv.reason_code, kv.message);
   kv.positions = in.get<std::uint32_t>("positions");
   kv.attn_max_rel = in.optional<double>("attn_max_rel");
   kv.kv_rows_unequal = in.optional<std::uint64_t>("kv_rows_unequal");
@@ -186,10 +183,7 @@ QualityResult read_quality(const JsonReader& in) {
   quality.kv = in.text("kv");
   quality.head = in.text("head");
   quality.status = in.name("status", parse_status);
-  if (in.has("reason")) {
-    quality.reason_code = in.at("reason").get<std::string>("code");
-    quality.message = in.at("reason").get<std::string>("message");
-  }
+  read_reason(in, quality.reason_code, quality.message);
   if (in.has("text")) quality.text = read_text_score(in.at("text"));
   if (in.has("chats")) quality.chats = read_chat_score(in.at("chats"));
   quality.strategies = in.list("strategies", read_strategy);
@@ -214,10 +208,7 @@ SamplerCheck read_sampler_check(const JsonReader& in) {
   check.filter = in.get<std::string>("filter");
   check.seed = in.hex("seed");
   check.status = in.name("status", parse_status);
-  if (in.has("reason")) {
-    check.reason_code = in.at("reason").get<std::string>("code");
-    check.message = in.at("reason").get<std::string>("message");
-  }
+  read_reason(in, check.reason_code, check.message);
   check.draws = in.get<std::uint64_t>("draws");
   check.kept = in.get<std::uint32_t>("kept");
   check.impossible = in.get<std::uint64_t>("impossible");

@@ -87,10 +87,7 @@ Json verdict_json(const Verdict& verdict) {
 Verdict read_verdict(const JsonReader& in) {
   Verdict verdict;
   verdict.status = in.name("status", parse_status);
-  if (in.has("reason")) {
-    verdict.reason_code = in.at("reason").get<std::string>("code");
-    verdict.message = in.at("reason").get<std::string>("message");
-  }
+  read_reason(in, verdict.reason_code, verdict.message);
   if (!in.has("verify")) return verdict;
   const JsonReader v = in.at("verify");
   verdict.criterion = v.name("criterion", parse_criterion);

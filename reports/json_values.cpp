@@ -47,4 +47,10 @@ Json reason_json(const std::string& code, const std::string& message) {
   return {{"code", code}, {"message", message}};
 }
 
+void read_reason(const JsonReader& in, std::string& code, std::string& message) {
+  if (!in.has("reason")) return;
+  code = in.at("reason").get<std::string>("code");
+  message = in.at("reason").get<std::string>("message");
+}
+
 }  // namespace rotor

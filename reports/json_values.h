@@ -150,4 +150,7 @@ class JsonReader {
   std::string place_;
 };
 
+// The counterpart of reason_json, from the member "reason" of `in`: both stay as they are where there is none.
+void read_reason(const JsonReader& in, std::string& code, std::string& message);
+
 }  // namespace rotor
