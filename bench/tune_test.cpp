@@ -67,7 +67,16 @@ TEST(Tune, EveryBatchOfAProductGetsARowOfOnePacking) {
   for (const TunedProduct& product : products) {
     EXPECT_EQ(find_variant(product.variant)->packing, matrix.best.packing);
     EXPECT_GT(product.seconds, 0);
-    EXPECT_LE(product.seconds, product.default_seconds);
+    EXPECT_GT(product.default_seconds, 0);
+  }
+  // Which of the two is faster is not asked: a packing is chosen by the sum over all batches, of which
+  // one may lose, and on a busy machine times of one row differ.
+  for (const TunedClass& found : matrix.best.classes) {
+    const bool is_usual =
+        found.chosen.name == found.usual.name && found.chosen.tile == found.usual.tile;
+    if (is_usual) {
+      EXPECT_EQ(found.chosen_s, found.usual_s) << "batch " << found.m;
+    }
   }
 }
 
