@@ -2,6 +2,8 @@
 """Holds the sources against HOUSE.md: the include rule, the homes of third-party headers, a file
 for every kernel row and a row for every kernel file, and headers that compile alone."""
 
+import concurrent.futures
+import os
 import pathlib
 import re
 import subprocess
@@ -85,8 +87,9 @@ def check_header(path):
     result = subprocess.run(
         [compiler, *flags, "-"], input=f'#include "{path}"\n', capture_output=True, text=True
     )
-    if result.returncode != 0:
-        yield f"{path}: does not compile alone: {result.stderr.splitlines()[0]}"
+    if result.returncode == 0:
+        return []
+    return [f"{path}: does not compile alone: {result.stderr.splitlines()[0]}"]
 
 
 def main():
@@ -94,9 +97,15 @@ def main():
     paths = list(sources())
     for path in paths:
         problems += check_includes(path)
-        # The GPU drivers' own headers need packages that not every build has.
-        if path.suffix == ".h" and not str(path).startswith(("runtime/vulkan", "runtime/opencl")):
-            problems += check_header(path)
+    # The GPU drivers' own headers need packages that not every build has.
+    headers = [
+        path
+        for path in paths
+        if path.suffix == ".h" and not str(path).startswith(("runtime/vulkan", "runtime/opencl"))
+    ]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(check_header, headers):
+            problems += found
     problems += check_rows()
     for problem in problems:
         print(problem, file=sys.stderr)
