@@ -89,7 +89,9 @@ def check_header(path):
     )
     if result.returncode == 0:
         return []
-    return [f"{path}: does not compile alone: {result.stderr.splitlines()[0]}"]
+    lines = result.stderr.splitlines()
+    error = next((line for line in lines if "error:" in line), lines[0])
+    return [f"{path}: does not compile alone: {error}"]
 
 
 def main():
