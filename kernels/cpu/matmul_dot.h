@@ -3,8 +3,7 @@
 //   kGroup      vectors in one group of 16 rows
 //   kVectors    of rows in a tile for many tokens
 //   kTokens     of that tile: kVectors * kTokens accumulators, and the rest in what registers remain
-//   kFewTokens  up to here tiles are one group high, so that memory is read in one straight line:
-//               two streams of weights took twice as long on a Zen 4 server core
+//   kFewTokens  up to here tiles are one group high
 //   kSpread     accumulators that keep the multipliers busy
 //   kUnsigned   whether codes are an unsigned operand, so that 2 * 64 fits
 #pragma once

@@ -51,31 +51,48 @@ struct Bytes {
   }
 };
 
-// kVectors vectors of rows. Those past the end repeat the last one and are not stored.
+// kVectors vectors of rows, in groups of 16. Rows past the end of the slice are not stored.
 template <typename V, std::size_t kVectors>
 struct Panel {
-  static constexpr std::size_t kRows = kVectors * V::kRows;
   const std::byte* weights[kVectors];
-  alignas(64) float scales[kRows];
-  std::size_t row;   // the first
-  std::size_t rows;  // to store
+  alignas(64) float scales[kVectors][V::kRows];
+  std::size_t row[kVectors];   // the first
+  std::size_t rows[kVectors];  // to store
 };
 
+// The panel whose first group begins at `row`, the next ones `distance` rows apart.
 template <typename V, typename Weights, std::size_t kVectors>
-Panel<V, kVectors> panel_at(const CpuCall& call, std::size_t row) {
+Panel<V, kVectors> panel_at(const CpuCall& call, std::size_t row, std::size_t distance) {
   const auto& p = call.parameters<MatmulParams>();
   const std::size_t group_bytes = Weights::group_bytes(p.stride);
   const std::size_t padded_end = (std::size_t{call.end} + 15) / 16 * 16;
   Panel<V, kVectors> panel;
-  for (std::size_t v = 0; v < kVectors; ++v) {
-    const std::size_t first = std::min(row + v * V::kRows, padded_end - V::kRows);
-    panel.weights[v] = call.buffer<const std::byte>(2) + first / 16 * group_bytes + first % 16 * 4;
-  }
-  panel.row = row;
-  panel.rows = std::min(panel.kRows, call.end - row);
   std::memset(panel.scales, 0, sizeof panel.scales);
-  std::memcpy(panel.scales, call.buffer<const float>(3) + row, panel.rows * sizeof(float));
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    const std::size_t lane = v * V::kRows;
+    const std::size_t wanted = row + lane / 16 * distance + lane % 16;
+    // Where a group is missing another stands in.
+    const std::size_t first = wanted < padded_end ? wanted : row + lane % 16;
+    panel.weights[v] = call.buffer<const std::byte>(2) + first / 16 * group_bytes + first % 16 * 4;
+    panel.row[v] = wanted;
+    panel.rows[v] = std::min(V::kRows, std::max<std::size_t>(call.end, wanted) - wanted);
+    std::memcpy(panel.scales[v], call.buffer<const float>(3) + wanted,
+                panel.rows[v] * sizeof(float));
+  }
   return panel;
+}
+
+// work(panel) for all rows of the slice. The groups of a panel lie far apart, so that each of them
+// continues where the panel before left it: where a row is short, neighbours would be read in leaps that
+// the prefetchers of a Zen 4 do not follow (2560 columns of two bits, one token: half the speed).
+template <typename V, typename Weights, std::size_t kVectors, typename Work>
+void for_each_panel(const CpuCall& call, Work work) {
+  constexpr std::size_t kGroups = kVectors * V::kRows / 16;
+  const std::size_t groups = (call.end - call.begin + 15) / 16;
+  const std::size_t distance = (groups + kGroups - 1) / kGroups * 16;
+  for (std::size_t row = call.begin; row < call.begin + distance; row += 16) {
+    work(panel_at<V, Weights, kVectors>(call, row, distance));
+  }
 }
 
 // out = float(sum - token.sum) * (scale * token.scale) for the panel's rows and `count` tokens from
@@ -85,15 +102,15 @@ void finish(const CpuCall& call, const Panel<V, kVectors>& panel, std::size_t fi
             const typename V::Ints (*sums)[kVectors], std::size_t count) {
   const TokenScale* tokens = call.buffer<const TokenScale>(1) + first;
   const std::size_t n = call.parameters<MatmulParams>().n;
-  float* out = call.buffer<float>(4) + first * n + panel.row;
+  float* out = call.buffer<float>(4) + first * n;
   for (std::size_t t = 0; t < count; ++t) {
-    alignas(64) float values[kVectors * V::kRows];
-    float* to = panel.rows == panel.kRows ? out + t * n : values;
     for (std::size_t v = 0; v < kVectors; ++v) {
-      V::store_scaled(to + v * V::kRows, sums[t][v], tokens[t].sum, panel.scales + v * V::kRows,
-                      tokens[t].scale);
+      alignas(64) float values[V::kRows];
+      float* const at = out + t * n + panel.row[v];
+      float* const to = panel.rows[v] == V::kRows ? at : values;
+      V::store_scaled(to, sums[t][v], tokens[t].sum, panel.scales[v], tokens[t].scale);
+      if (to == values) std::memcpy(at, values, panel.rows[v] * sizeof(float));
     }
-    if (to == values) std::memcpy(out + t * n, values, panel.rows * sizeof(float));
   }
 }
 
@@ -101,18 +118,23 @@ void finish(const CpuCall& call, const Panel<V, kVectors>& panel, std::size_t fi
 template <typename V, std::size_t kVectors, std::size_t kMost>
 using Tiles = std::array<void (*)(const CpuCall&, const Panel<V, kVectors>&, std::size_t), kMost>;
 
-// The whole slice; tokens are cut into tiles of nearly equal size.
-template <typename V, typename Weights, std::size_t kVectors, std::size_t kMost>
-void multiply(const CpuCall& call, const Tiles<V, kVectors, kMost>& tiles) {
+// A panel times all tokens, which are cut into tiles of nearly equal size.
+template <typename V, std::size_t kVectors, std::size_t kMost>
+void multiply_panel(const CpuCall& call, const Panel<V, kVectors>& panel,
+                    const Tiles<V, kVectors, kMost>& tiles) {
   const std::size_t m = call.parameters<MatmulParams>().m;
   const std::size_t count = (m + kMost - 1) / kMost;
-  for (std::size_t row = call.begin; row < call.end; row += kVectors * V::kRows) {
-    const auto panel = panel_at<V, Weights, kVectors>(call, row);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t first = i * m / count;
-      tiles[(i + 1) * m / count - first - 1](call, panel, first);
-    }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t first = i * m / count;
+    tiles[(i + 1) * m / count - first - 1](call, panel, first);
   }
+}
+
+// The whole slice.
+template <typename V, typename Weights, std::size_t kVectors, std::size_t kMost>
+void multiply(const CpuCall& call, const Tiles<V, kVectors, kMost>& tiles) {
+  for_each_panel<V, Weights, kVectors>(
+      call, [&](const Panel<V, kVectors>& panel) { multiply_panel(call, panel, tiles); });
 }
 
 }  // namespace

@@ -2,13 +2,14 @@
 //
 // A byte is four + 81 * fifth. `four` is the least, unsigned, of byte, byte - 81 and byte - 162 (what
 // wraps is larger), and one permutation of bytes looks up its four codes in two bits each: a word of
-// Bits2x16. With few tokens these are multiplied where they lie, the fifth as 81 * code; the sums are
-// shifted, and divided by 81 exactly, at the end. For many, panels become words of Bits2x16 first. Up to
-// one tile of those that does not pay: 8 tokens took 20 to 35 % longer than with two bits a code on
-// Zen 4, and one group at a time takes 10 to 20 % longer.
+// Bits2x16. Up to some tens of tokens these are multiplied where they lie, with single tokens the fifth
+// as 81 * code, too; the sums are shifted, and divided by 81 exactly, at the end. For more, panels become
+// words of Bits2x16 first: 2 % faster at 512 tokens on Zen 4, and 15 % slower at 24.
 //
-// Tried there for single tokens, and lost: prefetching 512 bytes ahead (6 % slower), 2 KB (15 %), 4 KB
-// (17 %); three or four groups at once, far apart (4 and 8 % slower; two are as fast as one).
+// Two groups of rows share each activation: the activations of a few tokens and what the weights push
+// through the cache do not both fit the L1 (one group alone: 2560 x 6912, 4 and 8 tokens, 30 and 12 %
+// longer; 2 and 3 tokens of 2560 columns take 10 % less). Tried, and lost: prefetching 512 bytes ahead
+// (6 % slower for single tokens), 2 KB (15 %), 4 KB (17 %); three or four groups (4 and 8 %).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::size_t kBlockColumns = 80;  // of four vectors
 constexpr std::size_t kVectorBytes = 64;
+constexpr std::size_t kVectors = Zmm::kVectors;  // groups of rows in a panel
 constexpr std::uint8_t kFifth = 81;
 constexpr std::uint32_t kInverseOfFifth = 0x781948B1;  // * 81 = 1 (mod 2^32)
 static_assert(kInverseOfFifth * kFifth == 1u);
@@ -73,76 +75,109 @@ ROTOR_INLINE __m512i fifth_codes(__m512i fifth) {
 
 // Each digit has sums of its own where there are registers for them.
 template <std::size_t kTokens>
-constexpr std::size_t kSets = kTokens <= 3 ? 5 : 1;
+constexpr std::size_t kSets = kTokens <= 2 ? 5 : 1;
 
 template <std::size_t kTokens>
-using Sums = __m512i[kSets<kTokens>][kTokens];
+using Sums = __m512i[kSets<kTokens>][kTokens][kVectors];
 
-template <std::size_t kTokens, int J>
-ROTOR_INLINE void add_digit(__m512i codes, const std::int8_t* q, std::size_t stride,
-                            Sums<kTokens>& sums) {
+// The columns of digit J, from q on, of a panel.
+template <int J, std::size_t kTokens>
+ROTOR_INLINE void add_digit(const __m512i (&codes)[kVectors], const std::int8_t* q,
+                            std::size_t stride, Sums<kTokens>& sums) {
   ROTOR_UNROLL
   for (std::size_t t = 0; t < kTokens; ++t) {
-    __m512i& sum = sums[J % kSets<kTokens>][t];
-    sum = Zmm::dot(sum, codes, Zmm::broadcast(q + t * stride));
+    const __m512i four = Zmm::broadcast(q + t * stride);
+    ROTOR_UNROLL
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      __m512i& sum = sums[J % kSets<kTokens>][t][v];
+      sum = Zmm::dot(sum, codes[v], four);
+    }
   }
+}
+
+// Digit J of the four lower ones.
+template <int J, std::size_t kTokens>
+ROTOR_INLINE void add_lower(const Codes (&vectors)[kVectors], const std::int8_t* q,
+                            std::size_t stride, Sums<kTokens>& sums) {
+  constexpr bool kInPlace = kSets<kTokens> == 5;
+  __m512i codes[kVectors];
+  ROTOR_UNROLL
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    codes[v] = TwoBits<Zmm>::codes < J, kInPlace ? J : 0 > (vectors[v].four);
+  }
+  add_digit<J, kTokens>(codes, q + 4 * J, stride, sums);
 }
 
 // The four lower digits of a vector; q: the activations of its first column.
 template <std::size_t kTokens>
-ROTOR_INLINE void add_fours(__m512i word, const std::int8_t* q, std::size_t stride,
-                            Sums<kTokens>& sums) {
-  using Word = TwoBits<Zmm>;
-  constexpr bool kInPlace = kSets<kTokens> == 5;
-  add_digit<kTokens, 0>(Word::codes<0>(word), q, stride, sums);
-  add_digit<kTokens, 1>(Word::codes < 1, kInPlace ? 1 : 0 > (word), q + 4, stride, sums);
-  add_digit<kTokens, 2>(Word::codes < 2, kInPlace ? 2 : 0 > (word), q + 8, stride, sums);
-  add_digit<kTokens, 3>(Word::codes < 3, kInPlace ? 3 : 0 > (word), q + 12, stride, sums);
+ROTOR_INLINE void add_fours(const Codes (&vectors)[kVectors], const std::int8_t* q,
+                            std::size_t stride, Sums<kTokens>& sums) {
+  add_lower<0, kTokens>(vectors, q, stride, sums);
+  add_lower<1, kTokens>(vectors, q, stride, sums);
+  add_lower<2, kTokens>(vectors, q, stride, sums);
+  add_lower<3, kTokens>(vectors, q, stride, sums);
 }
 
-// kTokens tokens from `first` on times 16 rows.
+// kTokens tokens from `first` on times one panel.
 template <std::size_t kTokens>
-void few_tokens(const CpuCall& call, const Panel<Zmm, 1>& panel, std::size_t first) {
+void tile_in_place(const CpuCall& call, const Panel<Zmm, kVectors>& panel, std::size_t first) {
   constexpr bool kInPlace = kSets<kTokens> == 5;
   const std::size_t stride = call.parameters<MatmulParams>().stride;
   const std::int8_t* q = call.buffer<const std::int8_t>(0) + first * stride;
-  const std::byte* at = panel.weights[0];
   Sums<kTokens> sums;
   ROTOR_UNROLL
   for (std::size_t s = 0; s < kSets<kTokens>; ++s) {
     ROTOR_UNROLL
-    for (std::size_t t = 0; t < kTokens; ++t) sums[s][t] = Zmm::zero();
-  }
-  for (std::size_t i = 0; i < stride / kBlockColumns; ++i, q += kBlockColumns) {
-    ROTOR_UNROLL
-    for (std::size_t v = 0; v < 4; ++v, at += kVectorBytes) {
-      const Codes codes = codes_at(at);
-      add_fours<kTokens>(codes.four, q + 16 * v, stride, sums);
-      add_digit<kTokens, 4>(kInPlace ? codes.fifth : fifth_codes(codes.fifth), q + 64 + 4 * v,
-                            stride, sums);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      ROTOR_UNROLL
+      for (std::size_t v = 0; v < kVectors; ++v) sums[s][t][v] = Zmm::zero();
     }
   }
-  for (std::size_t v = 0; v < stride % kBlockColumns / 16; ++v, at += kVectorBytes) {
-    add_fours<kTokens>(codes_at(at).four, q + 16 * v, stride, sums);
+  const auto vectors_at = [&](std::size_t at, Codes(&vectors)[kVectors]) {
+    ROTOR_UNROLL
+    for (std::size_t v = 0; v < kVectors; ++v) vectors[v] = codes_at(panel.weights[v] + at);
+  };
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < stride / kBlockColumns; ++i, q += kBlockColumns) {
+    ROTOR_UNROLL
+    for (std::size_t u = 0; u < 4; ++u, at += kVectorBytes) {
+      Codes vectors[kVectors];
+      vectors_at(at, vectors);
+      add_fours<kTokens>(vectors, q + 16 * u, stride, sums);
+      __m512i fifths[kVectors];
+      ROTOR_UNROLL
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        fifths[v] = kInPlace ? vectors[v].fifth : fifth_codes(vectors[v].fifth);
+      }
+      add_digit<4, kTokens>(fifths, q + 64 + 4 * u, stride, sums);
+    }
   }
-  __m512i total[kTokens][1];
+  for (std::size_t u = 0; u < stride % kBlockColumns / 16; ++u, at += kVectorBytes) {
+    Codes vectors[kVectors];
+    vectors_at(at, vectors);
+    add_fours<kTokens>(vectors, q + 16 * u, stride, sums);
+  }
+  __m512i total[kTokens][kVectors];
   ROTOR_UNROLL
   for (std::size_t t = 0; t < kTokens; ++t) {
-    total[t][0] = sums[0][t];
-    if constexpr (kInPlace) {
-      for (int s = 1; s < 4; ++s) {
-        total[t][0] = Zmm::add(total[t][0], Zmm::shift_sum(sums[s][t], 2 * s));
+    ROTOR_UNROLL
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      total[t][v] = sums[0][t][v];
+      if constexpr (kInPlace) {
+        for (int s = 1; s < 4; ++s) {
+          total[t][v] = Zmm::add(total[t][v], Zmm::shift_sum(sums[s][t][v], 2 * s));
+        }
+        const __m512i inverse = _mm512_set1_epi32(static_cast<int>(kInverseOfFifth));
+        total[t][v] = Zmm::add(total[t][v], _mm512_mullo_epi32(sums[4][t][v], inverse));
       }
-      const __m512i inverse = _mm512_set1_epi32(static_cast<int>(kInverseOfFifth));
-      total[t][0] = Zmm::add(total[t][0], _mm512_mullo_epi32(sums[4][t], inverse));
     }
   }
   finish(call, panel, first, total, kTokens);
 }
 
 template <std::size_t... kTokens>
-constexpr Tiles<Zmm, 1, sizeof...(kTokens)> few_tiles(std::index_sequence<kTokens...>) {
-  return {few_tokens<kTokens + 1>...};
+constexpr Tiles<Zmm, kVectors, sizeof...(kTokens)> tiles_in_place(std::index_sequence<kTokens...>) {
+  return {tile_in_place<kTokens + 1>...};
 }
 
 // A group of 16 rows as Bits2x16.
@@ -164,38 +199,28 @@ void to_two_bits(const std::byte* from, std::size_t stride, std::byte* to) {
   }
 }
 
-// Panels of two groups, unpacked to two bits in scratch and then multiplied with all tokens.
-void many_tokens(const CpuCall& call) {
-  constexpr std::size_t kVectors = Zmm::kVectors;
-  static constexpr auto kTiles =
-      tiles<Zmm, TwoBits<Zmm>, kVectors>(std::make_index_sequence<Zmm::kTokens>());
-  const auto& p = call.parameters<MatmulParams>();
-  const std::size_t count = (p.m + Zmm::kTokens - 1) / Zmm::kTokens;
-  for (std::size_t row = call.begin; row < call.end; row += kVectors * Zmm::kRows) {
-    auto panel = panel_at<Zmm, FiveTrits, kVectors>(call, row);
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      std::byte* words = call.scratch + v * TwoBits<Zmm>::group_bytes(p.stride);
-      to_two_bits(panel.weights[v], p.stride, words);
-      panel.weights[v] = words;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t first = i * p.m / count;
-      kTiles[(i + 1) * p.m / count - first - 1](call, panel, first);
-    }
-  }
-}
+constexpr std::size_t kMostInPlace = 96;  // tokens
 
 }  // namespace
 
 void matmul_trits5_avx512vbmi(const CpuCall& call) noexcept {
-  static constexpr auto kFew = few_tiles(std::make_index_sequence<Zmm::kTokens>());
+  constexpr auto kCounts = std::make_index_sequence<Zmm::kTokens>();
+  static constexpr auto kInPlace = tiles_in_place(kCounts);
+  static constexpr auto kUnpacked = tiles<Zmm, TwoBits<Zmm>, kVectors>(kCounts);
   const auto& p = call.parameters<MatmulParams>();
-  const bool fits = Zmm::kVectors * TwoBits<Zmm>::group_bytes(p.stride) <= kScratchBytes;
-  if (p.m > Zmm::kTokens && fits) {
-    many_tokens(call);
-  } else {
-    multiply<Zmm, FiveTrits, 1>(call, kFew);
+  const std::size_t unpacked_bytes = TwoBits<Zmm>::group_bytes(p.stride);
+  if (p.m <= kMostInPlace || kVectors * unpacked_bytes > kScratchBytes) {
+    multiply<Zmm, FiveTrits, kVectors>(call, kInPlace);
+    return;
   }
+  for_each_panel<Zmm, FiveTrits, kVectors>(call, [&](Panel<Zmm, kVectors> panel) {
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      std::byte* words = call.scratch + v * unpacked_bytes;
+      to_two_bits(panel.weights[v], p.stride, words);
+      panel.weights[v] = words;
+    }
+    multiply_panel(call, panel, kUnpacked);
+  });
 }
 
 }  // namespace rotor::cpu

@@ -18,7 +18,7 @@ struct Zmm {
   static constexpr std::size_t kGroup = 1;
   static constexpr std::size_t kVectors = 2;
   static constexpr std::size_t kTokens = 12;
-  static constexpr std::size_t kFewTokens = 6;
+  static constexpr std::size_t kFewTokens = 1;
   static constexpr std::size_t kSpread = 16;
   static constexpr bool kUnsigned = true;
   // GCC 12 warns of the undefined register inside the unmasked forms of shifts and conversions;
