@@ -85,14 +85,25 @@ class CpuSequence final : public Sequence {
   std::vector<Command> commands;
 };
 
-// Smallest number of index-space elements that belong together.
-std::uint32_t slice_unit(const KernelVariant& variant, std::span<const std::byte> params) {
-  if (variant.op == Op::Attention) {  // query heads of one kv head share its cache rows
-    AttentionParams p;
-    std::memcpy(&p, params.data(), sizeof p);
-    return p.heads / p.kv_heads;
-  }
-  return variant.grain();
+// Elements of the index space that a worker takes at a time.
+//
+// About four pieces a worker: enough to even out a disturbed core, few enough to stream. The query heads
+// of a kv head share its cache rows; of a single token there are too few kv heads to go around, so its
+// query heads are divided among all workers, though half a kv head takes more than half of its time.
+std::uint32_t slice_size(const KernelVariant& variant, std::span<const std::byte> params,
+                         std::uint32_t total, std::uint32_t workers) {
+  if (workers == 1) return total;
+  const auto slice = [total](std::uint32_t unit, std::uint32_t most) {
+    const std::uint32_t units = (total + unit - 1) / unit;
+    const std::uint32_t pieces = std::min(units, most);
+    return (units + pieces - 1) / pieces * unit;
+  };
+  if (variant.op != Op::Attention) return slice(variant.grain(), 4 * workers);
+  AttentionParams p;
+  std::memcpy(&p, params.data(), sizeof p);
+  const std::uint32_t group = p.heads / p.kv_heads;
+  if (total >= 8 * workers * group) return slice(group, 4 * workers);
+  return slice(group % 2 == 0 ? group / 2 : group, workers);
 }
 
 struct ScratchDeleter {
@@ -220,11 +231,7 @@ void CpuDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   std::copy(params.begin(), params.end(), command.params.begin());
   command.total = index_space(variant.op, params);
   if (command.total == 0) return;
-  // About four pieces a worker: enough to even out a disturbed core, few enough to stream.
-  const std::uint32_t unit = slice_unit(variant, params);
-  const std::uint32_t units = (command.total + unit - 1) / unit;
-  const std::uint32_t pieces = std::min(units, pool_.size() == 1 ? 1 : 4 * pool_.size());
-  command.slice = (units + pieces - 1) / pieces * unit;
+  command.slice = slice_size(variant, params, command.total, pool_.size());
   command.pieces = (command.total + command.slice - 1) / command.slice;
   queue_.push_back(command);
 }
