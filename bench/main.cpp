@@ -10,6 +10,7 @@
 #include "bench/bench.h"
 #include "bench/worker.h"
 #include "build_info.h"
+#include "core/end_process.h"
 #include "core/error.h"
 #include "model/commands.h"
 
@@ -331,12 +332,12 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that grew too large is an error to tell, not to die of
   std::signal(SIGPIPE, SIG_IGN);  // so is a reader that went away
   try {
-    return run_program(argc, argv);
+    rotor::end_process(run_program(argc, argv));
   } catch (const rotor::Error& error) {
     std::cerr << "rotor-bench: " << error.what() << "\n";
-    return error.exit_code();
+    rotor::end_process(error.exit_code());
   } catch (const std::exception& error) {
     std::cerr << "rotor-bench: " << error.what() << "\n";
-    return rotor::kExitInfrastructure;
+    rotor::end_process(rotor::kExitInfrastructure);
   }
 }

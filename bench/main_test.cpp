@@ -112,7 +112,7 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
 
 TEST_F(MainTest, TheChecksFindInjectedBugs) {
   const Outcome run = bench("--self-test --seed 3 --out r.json");
-  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
   const std::string json = load_file(folder_ / "r.json");
   EXPECT_EQ(schema_errors(json), "");
   const Report report = read_json(json, "r.json");
@@ -129,7 +129,7 @@ TEST_F(MainTest, TheChecksFindInjectedBugs) {
 
 TEST_F(MainTest, TheCacheIsHeldAgainstNone) {
   const Outcome run = bench("--suite kv --device cpu --seed 3 --out r.json");
-  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
   const std::string json = load_file(folder_ / "r.json");
   EXPECT_EQ(schema_errors(json), "");
   const Report report = read_json(json, "r.json");
@@ -144,13 +144,13 @@ TEST_F(MainTest, TheCacheIsHeldAgainstNone) {
     })) << mode;
   }
   const Outcome none = bench("--suite kv --device cpu --filter nothing_is_named_so");
-  EXPECT_EQ(none.code, 64) << none.out;
+  EXPECT_EQ(none.code, 64) << none.out << none.err;
 }
 
 TEST_F(MainTest, QualityIsMeasuredInEveryFormat) {
   const Outcome run = bench(
       "--suite quality --device cpu --seed 3 --filter 'kv_f32/head_stored|sampler' --out r.json");
-  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
   EXPECT_THAT(run.out, HasSubstr("Drawn tokens against the exact distribution"));
   const std::string json = load_file(folder_ / "r.json");
   EXPECT_EQ(schema_errors(json), "");
@@ -176,7 +176,7 @@ TEST_F(MainTest, QualityIsMeasuredInEveryFormat) {
 // Too little time leaves a valid report that says so.
 TEST_F(MainTest, QualityIsCutShort) {
   const Outcome run = bench("--suite quality --device cpu --budget 300ms --out r.json");
-  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
   const std::string json = load_file(folder_ / "r.json");
   EXPECT_EQ(schema_errors(json), "");
   const Report report = read_json(json, "r.json");
@@ -362,7 +362,7 @@ TEST_F(MainTest, ABadTuningRecordIsNoDisaster) {
   shell("echo '{' >t.json");
   const std::string kv = "--suite model --device cpu --model synthetic:odd/1 --budget 20s ";
   const Outcome named = bench(kv + "--tune-file t.json");
-  EXPECT_EQ(named.code, 65) << named.out;
+  EXPECT_EQ(named.code, 65) << named.out << named.err;
   EXPECT_THAT(named.err, HasSubstr("t.json: is not valid JSON"));
   const Outcome usual = shell("export ROTOR_TUNING=t.json; " ROTOR_BENCH_PROGRAM " " + kv);
   EXPECT_EQ(usual.code, 0) << usual.err;

@@ -11,6 +11,12 @@ extern "C" const char* __lsan_default_suppressions() {
          "leak:libVkLayer_khronos_validation\n";
 }
 
+// A code that no program of ours ends with, so that tests tell what the sanitizer found from what the
+// program said.
+extern "C" const char* __asan_default_options() {
+  return "exitcode=86";
+}
+
 namespace {
 
 [[gnu::constructor]] void hold_drivers() {

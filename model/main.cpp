@@ -8,6 +8,7 @@
 #include <random>
 
 #include "build_info.h"
+#include "core/end_process.h"
 #include "core/error.h"
 #include "model/commands.h"
 
@@ -307,12 +308,12 @@ int main(int argc, char** argv) {
   action.sa_handler = [](int) { rotor::interrupt(); };
   sigaction(SIGINT, &action, nullptr);
   try {
-    return run_program(argc, argv);
+    rotor::end_process(run_program(argc, argv));
   } catch (const rotor::Error& error) {
     tell_error(error.what());
-    return error.exit_code();
+    rotor::end_process(error.exit_code());
   } catch (const std::exception& error) {
     tell_error(error.what());
-    return rotor::kExitInfrastructure;
+    rotor::end_process(rotor::kExitInfrastructure);
   }
 }
