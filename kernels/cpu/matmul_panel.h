@@ -84,7 +84,7 @@ Panel<V, kVectors> panel_at(const CpuCall& call, std::size_t row, std::size_t di
 
 // work(panel) for all rows of the slice. The groups of a panel lie far apart, so that each of them
 // continues where the panel before left it: where a row is short, neighbours would be read in leaps that
-// the prefetchers of a Zen 4 do not follow (2560 columns of two bits, one token: half the speed).
+// the prefetchers of a Zen 4 do not follow (2560 columns in 8 KB, one token: half the speed).
 template <typename V, typename Weights, std::size_t kVectors, typename Work>
 void for_each_panel(const CpuCall& call, Work work) {
   constexpr std::size_t kGroups = kVectors * V::kRows / 16;
