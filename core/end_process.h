@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <iostream>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace rotor {
 
 // Ends the process with `code` once everything written is out. Exit handlers do not run: those of GPU
@@ -14,6 +18,9 @@ namespace rotor {
   std::cout.flush();
   std::cerr.flush();
   std::fflush(nullptr);
+#ifdef __SANITIZE_ADDRESS__
+  __lsan_do_leak_check();  // it is an exit handler, too
+#endif
   std::_Exit(code);
 }
 

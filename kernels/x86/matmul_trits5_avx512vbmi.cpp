@@ -2,7 +2,7 @@
 //
 // A byte is four + 81 * fifth. `four` is the least, unsigned, of byte, byte - 81 and byte - 162 (what
 // wraps is larger), and one permutation of bytes looks up its four codes in two bits each: a word of
-// Bits2x16. Up to some tens of tokens these are multiplied where they lie, with single tokens the fifth
+// Bits2x16. Up to some tens of tokens these are multiplied where they lie, with one or two the fifth
 // as 81 * code, too; the sums are shifted, and divided by 81 exactly, at the end. For more, panels become
 // words of Bits2x16 first: 2 % faster at 512 tokens on Zen 4, and 15 % slower at 24.
 //
