@@ -22,6 +22,10 @@ std::uint32_t tiles(std::uint32_t count, std::uint32_t tile) {
 // Tiled kernels give each invocation 4 x 4 outputs (shaders/matmul_tiled.glsl).
 constexpr std::uint32_t kOutputsPerInvocation = 16;
 
+// On matrix units four subgroups share a tile of whatever size, one for each quarter of a multiprocessor:
+// larger tiles mean larger blocks in registers (shaders/matmul_bitpacked_coop.comp).
+constexpr std::uint32_t kMatrixInvocations = 4 * 32;
+
 // shaders/attention_tiled.glsl shares the result of a query among so many.
 constexpr std::uint32_t kInvocationsPerQuery = 8;
 
@@ -41,7 +45,10 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
     return shape;
   }
   if (is_matmul(variant.op) && variant.batch == Batch::Many) {
-    shape.invocations = shape.rows * shape.tokens / kOutputsPerInvocation;
+    const bool matrices = (variant.needs & feature::CoopMatrix) != 0;
+    shape.invocations =
+        matrices ? kMatrixInvocations : shape.rows * shape.tokens / kOutputsPerInvocation;
+    if (variant.tile.group != 0) shape.invocations = variant.tile.group;
     return shape;
   }
   if (variant.op == Op::Attention && variant.batch == Batch::Many) {

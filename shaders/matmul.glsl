@@ -35,9 +35,12 @@ int dot64(uvec4 words, uint t, uint block) {
 }
 
 // The contract's epilogue: these multiplications in this order. `acc` is a sum over codes, not trits.
-void store_product(uint t, uint row, int acc) {
-  const TokenScale token = tokens[t];
-  precise float scale = scales[row] * token.scale;
+float scaled_product(int acc, float row_scale, TokenScale token) {
+  precise float scale = row_scale * token.scale;
   precise float value = float(acc - token.sum) * scale;
-  product[t * p.n + row] = value;
+  return value;
+}
+
+void store_product(uint t, uint row, int acc) {
+  product[t * p.n + row] = scaled_product(acc, scales[row], tokens[t]);
 }
