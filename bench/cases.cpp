@@ -113,7 +113,7 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
     if (!filter.matches(planned.result.spec.id)) return;
     planned.result.spec.seed = seed;
     planned.result.repro = repro + " --filter '^" + planned.result.spec.id + "$'";
-    planned.result.chosen = &variant == usual_matmul(device, m);
+    planned.result.chosen = &variant == usual_matmul(device, m, shape.n);
     plan.push_back(std::move(planned));
   };
   for (const Shape& shape : shapes) {

@@ -55,11 +55,27 @@ TEST(Cases, OneVariantOfEachShapeAndBatchIsTheRuntimesChoice) {
       const Case& spec = planned.result.spec;
       chosen[spec.id.substr(spec.id.find("/n"))] += planned.result.chosen;
       if (!planned.result.chosen) continue;
-      EXPECT_EQ(planned.variant, usual_matmul(device, spec.m));
-      EXPECT_EQ(planned.variant->packing, usual_matmul(device, 1)->packing);
+      EXPECT_EQ(planned.variant, usual_matmul(device, spec.m, spec.n));
+      EXPECT_EQ(planned.variant->packing, usual_matmul(device, 1, spec.n)->packing);
     }
     for (const auto& [place, count] : chosen) EXPECT_EQ(count, 1) << place;
   }
+}
+
+TEST(Cases, WideTilesAreForProductsThatFillAGpuWithThem) {
+  DeviceInfo device;
+  device.backend = Backend::Vulkan;
+  device.features = ~Features{0};
+  const auto tile = [&](std::uint32_t m, std::uint32_t n) {
+    const KernelVariant* row = usual_matmul(device, m, n);
+    return row == nullptr ? 0u : std::uint32_t{row->tile.tokens};
+  };
+  if (tile(1, 2560) == 0) GTEST_SKIP() << "built without Vulkan";
+  EXPECT_EQ(tile(5, 13824), 32u);
+  EXPECT_EQ(tile(32, 13824), 32u);
+  EXPECT_EQ(tile(128, 2560), 32u);
+  EXPECT_EQ(tile(128, 13824), 64u);
+  EXPECT_EQ(tile(512, 2560), 64u);
 }
 
 TEST(Cases, RowsThatTheDeviceCannotRunAreListedWithTheReason) {

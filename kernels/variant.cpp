@@ -79,7 +79,8 @@ std::string tile_text(const Tile& tile) {
   return text;
 }
 
-// Only products of a token at a time are tuned: two-bit weights, of which decoding reads all.
+// Tuned are products of a token at a time on two-bit weights, of which decoding reads all, and those of
+// batches on matrix units.
 std::vector<Tile> tiles_of(const KernelVariant& variant) {
   // Each subgroup takes four rows at a time (shaders/matmul_subgroup.glsl).
   static constexpr Tile kVulkanSubgroups[] = {{4, 1, 32},   {8, 1, 64},   {16, 1, 64},
@@ -91,7 +92,17 @@ std::vector<Tile> tiles_of(const KernelVariant& variant) {
   // A row has group / rows lanes (kernels/opencl/matmul.clh), or a subgroup to itself.
   static constexpr Tile kOpenCl[] = {{2, 1, 64},  {4, 1, 64},  {4, 1, 128}, {8, 1, 64},
                                      {8, 1, 128}, {8, 1, 256}, {16, 1, 64}, {16, 1, 128}};
+  // Quarters of these are the blocks of subgroups (shaders/matmul_bitpacked_coop.comp).
+  static constexpr Tile kVulkanWideMatrices[] = {{64, 64}, {128, 128}};
+  static constexpr Tile kVulkanMatrices[] = {{32, 32}};
   std::vector<Tile> tiles = {variant.tile};
+  if (variant.op == Op::Matmul && (variant.needs & feature::CoopMatrix) != 0) {
+    const std::span<const Tile> more = variant.tile.tokens > 32
+                                           ? std::span<const Tile>(kVulkanWideMatrices)
+                                           : std::span<const Tile>(kVulkanMatrices);
+    tiles.insert(tiles.end(), more.begin(), more.end());
+    return tiles;
+  }
   const bool tuned =
       variant.op == Op::Matmul && variant.packing == Packing::Bits2 && variant.batch != Batch::Many;
   if (!tuned || variant.backend == Backend::Cpu) return tiles;

@@ -50,7 +50,7 @@ PartBytes bytes_in_file(std::span<const TensorSummary> tensors) {
 Packing packing_here() {
   DeviceInfo cpu;
   cpu.features = host_features();
-  return usual_matmul(cpu, 1)->packing;  // there is a row that needs nothing
+  return usual_matmul(cpu, 1, 0)->packing;  // there is a row that needs nothing
 }
 
 // As the transformer loads them: q, k, v are one matrix, so are gate and up.

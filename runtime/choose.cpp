@@ -5,6 +5,19 @@
 #include "core/error.h"
 
 namespace rotor {
+namespace {
+
+// Outputs from which on a product has tiles enough for wide ones: 96 of 128 rows x 64 tokens. An H100 has
+// 132 multiprocessors; with fewer tiles than about two in three of them, smaller ones are faster.
+constexpr std::uint64_t kLargeProduct = 96 * 128 * 64;
+
+constexpr std::uint32_t kNarrowTokens = 32;  // of a tile
+
+bool is_large(std::uint32_t m, std::uint32_t n) {
+  return std::uint64_t{m} * n >= kLargeProduct;
+}
+
+}  // namespace
 
 Support supports(const DeviceInfo& device, const KernelVariant& variant, std::uint32_t m) {
   const std::string name(variant.name);
@@ -24,11 +37,20 @@ Support supports(const DeviceInfo& device, const KernelVariant& variant, std::ui
   return {};
 }
 
-const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m) {
+bool is_wide(const KernelVariant& variant) {
+  return variant.tile.tokens > kNarrowTokens;
+}
+
+bool suits(const KernelVariant& variant, std::uint32_t m, std::uint32_t n) {
+  return !is_wide(variant) || is_large(m, n);
+}
+
+const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m, std::uint32_t n) {
   const auto first = [&](Packing packing, std::uint32_t tokens) -> const KernelVariant* {
     for (const KernelVariant& row : variants()) {
       const bool fits = packing == Packing::None || row.packing == packing;
-      if (row.op == Op::Matmul && fits && supports(device, row, tokens)) return &row;
+      if (row.op != Op::Matmul || !fits || !suits(row, tokens, n)) continue;
+      if (supports(device, row, tokens)) return &row;
     }
     return nullptr;
   };
@@ -49,19 +71,23 @@ bool KernelSet::is_preferred(const KernelVariant& row) const {
   });
 }
 
-const KernelVariant* KernelSet::find(Op op, Packing packing, std::uint32_t m) const {
+const KernelVariant* KernelSet::find(Op op, Packing packing, std::uint32_t m,
+                                     std::uint32_t n) const {
   const auto fits = [&](const KernelVariant& row) {
     return row.op == op && (packing == Packing::None || row.packing == packing) &&
            supports(device_.info(), row, m) &&
            (!by_single_rows_ || supports(device_.info(), row, 1));
   };
-  const KernelVariant* first = nullptr;
+  const KernelVariant* best = nullptr;
+  int best_rank = -1;
   for (const KernelVariant& row : variants()) {
     if (!fits(row)) continue;
-    if (is_preferred(row)) return &row;
-    if (first == nullptr) first = &row;
+    const int rank = (is_preferred(row) ? 2 : 0) + (suits(row, m, n) ? 1 : 0);
+    if (rank <= best_rank) continue;
+    best = &row;
+    best_rank = rank;
   }
-  return first;
+  return best;
 }
 
 Packing KernelSet::weight_packing() const {
@@ -83,7 +109,12 @@ const Kernel& KernelSet::product(Packing packing, const MatmulParams& params) {
   const std::uint32_t m = by_single_rows_ ? 1 : params.m;
   const KernelVariant* row = tuning_.find(params.n, params.k, m);
   if (row == nullptr || row->packing != packing || !supports(device_.info(), *row, params.m)) {
-    return get(Op::Matmul, packing, params.m);
+    return get(Op::Matmul, packing, params.m, params.n);
+  }
+  // A row that was best for so few tokens that wide tiles lay idle is not best for many.
+  if (is_large(m, params.n) && !is_large(batch_class(m).measured, params.n)) {
+    const Kernel& usual = get(Op::Matmul, packing, params.m, params.n);
+    if (is_wide(usual.variant())) return usual;
   }
   for (const std::unique_ptr<Kernel>& kernel : tuned_) {
     const KernelVariant& known = kernel->variant();
@@ -93,16 +124,19 @@ const Kernel& KernelSet::product(Packing packing, const MatmulParams& params) {
     tuned_.push_back(device_.prepare(*row));
   } catch (const UnsupportedError&) {  // a record that was written for a device with more room
     tuning_ = {};
-    return get(Op::Matmul, packing, params.m);
+    return get(Op::Matmul, packing, params.m, params.n);
   }
   return *tuned_.back();
 }
 
-const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m) {
-  const Use use = m == 1 ? Use::Single : by_single_rows_ ? Use::BatchesBySingleRows : Use::Batches;
+const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m, std::uint32_t n) {
+  const Use use = m == 1            ? Use::Single
+                  : by_single_rows_ ? Use::BatchesBySingleRows
+                  : is_large(m, n)  ? Use::LargeBatches
+                                    : Use::Batches;
   std::unique_ptr<Kernel>& slot = kernels_[{op, packing, use}];
   if (slot == nullptr) {
-    const KernelVariant* row = find(op, packing, m);
+    const KernelVariant* row = find(op, packing, m, n);
     if (row == nullptr) {
       throw UnsupportedError(
           "no_variant", "no " + std::string(contract(op).name) + " variant for " +
@@ -137,7 +171,7 @@ const Kernel* KernelSet::layers(Packing cache) {
 
 void KernelSet::replace(const KernelVariant& variant) {
   replaced_ = true;
-  for (const Use use : {Use::Single, Use::Batches, Use::BatchesBySingleRows}) {
+  for (const Use use : {Use::Single, Use::Batches, Use::LargeBatches, Use::BatchesBySingleRows}) {
     kernels_[{variant.op, variant.packing, use}] = device_.prepare(variant);
   }
 }

@@ -22,9 +22,17 @@ struct Support {
 };
 Support supports(const DeviceInfo& device, const KernelVariant& variant, std::uint32_t m);
 
-// What a KernelSet takes, unless told otherwise, for m tokens by ternary weights: the packing of the first
-// row for single tokens, and of the rows for that packing the first. nullptr if the device has none.
-const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m);
+// Whether a row's tiles have more than 32 tokens.
+bool is_wide(const KernelVariant& variant);
+
+// Whether a row should be taken, unless told otherwise, for a product of m tokens and n outputs: wide ones
+// only where there are enough of their tiles to keep a large GPU busy. They serve others as well.
+bool suits(const KernelVariant& variant, std::uint32_t m, std::uint32_t n);
+
+// What a KernelSet takes, unless told otherwise, for m tokens by ternary weights of n outputs: the packing of
+// the first row for single tokens, and of the rows that suit and have that packing the first. nullptr if the
+// device has none.
+const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m, std::uint32_t n);
 
 // The prepared kernels of one device. The order of the registry decides; variants whose name
 // contains one of `preferred` come first. Products of weights follow the tuning, unless a variant of
@@ -43,7 +51,7 @@ class KernelSet {
 
   // The kernel for an op on data of this packing and m tokens a run, prepared on first use. Throws
   // UnsupportedError if the device has none.
-  const Kernel& get(Op op, Packing packing, std::uint32_t m);
+  const Kernel& get(Op op, Packing packing, std::uint32_t m) { return get(op, packing, m, 0); }
   // The kernel for a product with weights of this packing, as tuned for its shape and batch.
   const Kernel& product(Packing packing, const MatmulParams& params);
 
@@ -62,7 +70,9 @@ class KernelSet {
   void replace(const KernelVariant& variant);
 
  private:
-  const KernelVariant* find(Op op, Packing packing, std::uint32_t m) const;
+  // n outputs, where the op is a product and the choice may depend on them; else 0.
+  const KernelVariant* find(Op op, Packing packing, std::uint32_t m, std::uint32_t n = 0) const;
+  const Kernel& get(Op op, Packing packing, std::uint32_t m, std::uint32_t n);
   bool is_preferred(const KernelVariant& row) const;
 
   Device& device_;
@@ -71,7 +81,7 @@ class KernelSet {
   bool by_single_rows_ = false;
   bool replaced_ = false;
   std::map<Packing, std::unique_ptr<Kernel>> layers_;  // none: tried in vain
-  enum class Use : std::uint8_t { Single, Batches, BatchesBySingleRows };
+  enum class Use : std::uint8_t { Single, Batches, LargeBatches, BatchesBySingleRows };
   std::map<std::tuple<Op, Packing, Use>, std::unique_ptr<Kernel>> kernels_;
   std::vector<std::unique_ptr<Kernel>> tuned_;
 };
