@@ -203,8 +203,8 @@ bool Tuner::try_out(const KernelVariant& candidate, std::uint32_t m, std::vector
   return true;
 }
 
-// Other tiles than their own: of those rows that came near the fastest, all for single tokens, and for
-// batches the one that was best for single tokens.
+// Other tiles than their own, of those rows that came near the fastest: all for single tokens and of rows
+// that serve batches only, and of others for batches the one that was best for single tokens.
 std::vector<KernelVariant> Tuner::other_tiles(const std::vector<Timed>& timed, std::uint32_t m) {
   std::vector<KernelVariant> others;
   const double best = fastest_of(timed).seconds;
@@ -212,7 +212,8 @@ std::vector<KernelVariant> Tuner::other_tiles(const std::vector<Timed>& timed, s
     if (row.seconds > kNear * best) continue;
     for (const Tile& tile : tiles_of(row.variant)) {
       const auto known = best_tiles_.find(row.variant.name);
-      const bool wanted = m == 1 || (known != best_tiles_.end() && known->second == tile);
+      const bool wanted = m == 1 || row.variant.batch == Batch::Many ||
+                          (known != best_tiles_.end() && known->second == tile);
       if (!wanted || tile == row.variant.tile) continue;
       others.push_back(row.variant);
       others.back().tile = tile;
@@ -231,13 +232,23 @@ void Tuner::remember_tiles(const std::vector<Timed>& timed) {
   }
 }
 
+// The rows for a batch of the shape at hand, those first that are taken without a record.
+std::vector<const KernelVariant*> Tuner::rows_for(Packing packing, std::uint32_t m) const {
+  std::vector<const KernelVariant*> rows;
+  for (const KernelVariant& row : variants()) {
+    const bool fits = row.op == Op::Matmul && row.packing == packing;
+    if (fits && supports(device_.info(), row, m)) rows.push_back(&row);
+  }
+  std::stable_partition(rows.begin(), rows.end(),
+                        [&](const KernelVariant* row) { return suits(*row, m, shape_.n); });
+  return rows;
+}
+
 // The usual row is the first that passes: without one there is nothing to be better than.
 std::optional<TunedClass> Tuner::tune_class(Packing packing, std::uint32_t m) {
   std::vector<Timed> timed;
-  for (const KernelVariant& row : variants()) {
-    if (row.op != Op::Matmul || row.packing != packing || !supports(device_.info(), row, m))
-      continue;
-    if (!try_out(row, m, timed) && timed.empty()) return std::nullopt;
+  for (const KernelVariant* row : rows_for(packing, m)) {
+    if (!try_out(*row, m, timed) && timed.empty()) return std::nullopt;
   }
   if (timed.empty()) return std::nullopt;
   const Timed usual = timed.front();

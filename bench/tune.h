@@ -87,6 +87,7 @@ class Tuner {
                                   double seconds);
   bool try_out(const KernelVariant& candidate, std::uint32_t m, std::vector<Timed>& timed);
   std::vector<KernelVariant> other_tiles(const std::vector<Timed>& timed, std::uint32_t m);
+  std::vector<const KernelVariant*> rows_for(Packing packing, std::uint32_t m) const;
   void remember_tiles(const std::vector<Timed>& timed);
   std::optional<TunedClass> tune_class(Packing packing, std::uint32_t m);
   void confirm(TunedClass& found, const Timed& challenger);
