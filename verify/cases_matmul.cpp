@@ -205,6 +205,8 @@ std::vector<Launch> matmul_battery(const KernelVariant& variant, std::uint64_t s
     builder.add(composite(), kBatches[i % std::size(kBatches)], kOutputs[i % std::size(kOutputs)],
                 kColumns[i], false);
   }
+  // Several tiles of tokens, and of columns an odd number of steps.
+  builder.add(composite(), 150, 200, 259, false);
   // Every distribution on an odd shape (measuring-and-verifying A.2), and token by token.
   for (const Distribution& d : distributions(1100)) {
     const auto rows = static_cast<std::uint32_t>(std::max<std::size_t>(7, d.rows.size()));
