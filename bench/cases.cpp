@@ -150,7 +150,7 @@ std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filte
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const KernelVariant& v) {
       const bool int8 = v.packing == Packing::Int8 || v.packing == Packing::Int8x16;
       return v.op == choice.op && v.backend == device.backend && int8 == choice.int8_weights &&
-             supports(device, v, choice.m);
+             suits(v, choice.m, choice.shape.n) && supports(device, v, choice.m);
     });
     if (row == rows.end()) continue;
     PlannedCase planned = plan_case(device, *row, choice.shape, choice.m, choice.hot);
