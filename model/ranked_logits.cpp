@@ -19,7 +19,8 @@ bool is_before(const RankedLogit& a, const RankedLogit& b) {
 
 RankedLogits::RankedLogits(KernelSet& kernels, std::uint32_t vocab)
     : kernels_(kernels), vocab_(vocab) {
-  best_ = kernels.device().allocate(std::size_t{kParts} * kMost * sizeof(RankedLogit));
+  const std::size_t bytes = std::size_t{kParts} * kMost * sizeof(RankedLogit);
+  best_ = kernels.device().allocate_for_host(bytes);
   ranked_.reserve(std::size_t{kParts} * kMost);
 }
 

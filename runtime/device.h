@@ -102,6 +102,9 @@ class Device {
 
   // Throws DeviceError with fault Memory when memory is short.
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
+  // The same for a few bytes that kernels write and the host reads after every step: where the host reads
+  // fast, if that is another place.
+  virtual std::unique_ptr<Buffer> allocate_for_host(std::size_t bytes) { return allocate(bytes); }
   // A buffer of these bytes that nobody will write to. A device in host memory uses them where they lie
   // and keeps their owner for as long (none: they outlive the buffer); others copy them.
   virtual std::unique_ptr<Buffer> share(std::span<const std::byte> bytes,

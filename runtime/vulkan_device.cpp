@@ -35,12 +35,8 @@ double seconds_since(Clock::time_point start) {
 
 class VulkanBuffer final : public Buffer {
  public:
-  VulkanBuffer(VulkanMemory& memory, DispatchQueue& queue, std::size_t bytes)
-      : Buffer(bytes),
-        memory_(memory),
-        queue_(queue),
-        piece_(
-            memory.allocate(bytes, bytes <= kSmallBuffer ? Residence::Small : Residence::Device)) {}
+  VulkanBuffer(VulkanMemory& memory, DispatchQueue& queue, std::size_t bytes, Residence residence)
+      : Buffer(bytes), memory_(memory), queue_(queue), piece_(memory.allocate(bytes, residence)) {}
   ~VulkanBuffer() override {
     queue_.forget(piece_);
     memory_.release(piece_);
@@ -105,7 +101,11 @@ class VulkanDevice final : public Device {
 
   const DeviceInfo& info() const override { return traits_.info; }
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
-    return std::make_unique<VulkanBuffer>(memory_, queued_, bytes);
+    const Residence residence = bytes <= kSmallBuffer ? Residence::Small : Residence::Device;
+    return std::make_unique<VulkanBuffer>(memory_, queued_, bytes, residence);
+  }
+  std::unique_ptr<Buffer> allocate_for_host(std::size_t bytes) override {
+    return std::make_unique<VulkanBuffer>(memory_, queued_, bytes, Residence::Host);
   }
   void write(View to, std::span<const std::byte> data) override;
   void read(View from, std::span<std::byte> data) override;
