@@ -73,19 +73,14 @@ ROTOR_SHARED uint weights_units(LayersParams p) {
   return p.layers * layer_parts(p).end + float_units(p.hidden);
 }
 
-// Working memory. First words that work-groups meet at, zero before and after a run; then what each layer
-// computed, kept for all layers: memory that is written once needs no second look by anyone who read it
-// before; then room for codes and their scale, for kernels that have none of their own.
-ROTOR_SHARED const uint kMeetUnits = 128u;
-ROTOR_SHARED const uint kMaxSplits = 32u;
-struct WorkParts {
-  uint traces;  // [layers] traces
-  uint codes;   // int8 of the widest input
-  uint token;   // TokenScale
-  uint end;
-};
-// What a layer computed, in order.
-struct TraceParts {
+// Working memory. First words for meetings, then the mail of each layer, both zero before and after a run.
+// Then what each layer computed, in order, and last what only kernels that go part by part need.
+//
+// Mail is what work-groups tell each other, value by value: a word that is zero has not arrived. So nobody
+// needs to know who computed it, or that all have come so far; and a value of +0 is sent as -0.
+ROTOR_SHARED const uint kMeetUnits = 32u;
+ROTOR_SHARED const uint kMaxSplits = 6u;
+struct MailParts {
   uint qkv;       // [q, k, v] before rotation
   uint sums;      // [kMaxSplits, heads, head_dim] parts of attention, by split of the positions
   uint tops;      // [kMaxSplits, heads, 2] the largest score; the sum of the weights
@@ -95,8 +90,8 @@ struct TraceParts {
   uint result;    // [hidden] the residual stream behind the layer
   uint end;
 };
-ROTOR_SHARED TraceParts trace_parts(LayersParams p) {
-  TraceParts at;
+ROTOR_SHARED MailParts mail_parts(LayersParams p) {
+  MailParts at;
   at.qkv = 0u;
   at.sums = at.qkv + float_units(qkv_rows(p));
   at.tops = at.sums + float_units(kMaxSplits * q_rows(p));
@@ -107,14 +102,49 @@ ROTOR_SHARED TraceParts trace_parts(LayersParams p) {
   at.end = at.result + float_units(p.hidden);
   return at;
 }
+// Where in its part of the mail element i lies, in words: invocations that take four neighbouring elements
+// each, one word at a time, then read neighbouring words.
+ROTOR_SHARED uint mail_word(uint i) {
+  return i / 128u * 128u + i % 4u * 32u + i % 128u / 4u;
+}
+
+struct TraceParts {
+  uint qkv;       // [q, k, v] before rotation
+  uint attended;  // [heads * head_dim]
+  uint middle;    // as in the mail
+  uint inner;
+  uint result;
+  uint end;
+};
+ROTOR_SHARED TraceParts trace_parts(LayersParams p) {
+  TraceParts at;
+  at.qkv = 0u;
+  at.attended = at.qkv + float_units(qkv_rows(p));
+  at.middle = at.attended + float_units(q_rows(p));
+  at.inner = at.middle + float_units(p.hidden);
+  at.result = at.inner + float_units(p.ffn);
+  at.end = at.result + float_units(p.hidden);
+  return at;
+}
+
+struct WorkParts {
+  uint mail;    // [layers] mail
+  uint traces;  // [layers] traces
+  uint codes;   // int8 of the widest input
+  uint token;   // TokenScale
+  uint turned;  // [q, k, v] rotated
+  uint end;
+};
 ROTOR_SHARED WorkParts work_parts(LayersParams p) {
   uint widest = p.hidden > p.ffn ? p.hidden : p.ffn;
   widest = widest > q_rows(p) ? widest : q_rows(p);
   WorkParts at;
-  at.traces = kMeetUnits;
+  at.mail = kMeetUnits;
+  at.traces = at.mail + p.layers * mail_parts(p).end;
   at.codes = at.traces + p.layers * trace_parts(p).end;
   at.token = at.codes + part_units((widest + 63u) / 64u * 4u);
-  at.end = at.token + kPartUnits;
+  at.turned = at.token + kPartUnits;
+  at.end = at.turned + float_units(qkv_rows(p));
   return at;
 }
 

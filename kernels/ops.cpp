@@ -141,10 +141,11 @@ std::size_t layers_bytes(const LayersParams& p, const BufferSpec& buffer, Packin
 }  // namespace
 
 bool can_run_layers(const LayersParams& p) {
-  constexpr std::uint32_t kWidest = 16384;
+  constexpr std::uint32_t kWidest =
+      7168;  // 256 invocations hold seven fours each (shaders/layers_norm.glsl)
   const auto is_wide = [](std::uint32_t k) { return k != 0 && k % 64 == 0 && k <= kWidest; };
   return is_wide(p.hidden) && is_wide(p.ffn) && is_wide(q_rows(p)) && p.head_dim % 16 == 0 &&
-         p.head_dim <= 256 && p.heads <= 256 && p.kv_heads != 0 && p.heads % p.kv_heads == 0;
+         p.head_dim <= 128 && p.heads <= 256 && p.kv_heads != 0 && p.heads % p.kv_heads == 0;
 }
 
 const Contract& contract(Op op) {

@@ -71,8 +71,8 @@
 //   on q, k, v from x by NormQuant and Matmul; Rope, Attention; NormQuant, Matmul, the residual added;
 //   NormQuant, Matmul of gate and up, max(gate,0)^2 up; NormQuant, Matmul, the residual added. Where
 //   things lie in weights (Bits2), work and cache is in kernels/layers_layout.h. work holds zeros in its
-//   words for meetings before and after each run, and what every layer computed after it. A run whose
-//   work-groups waited for each other in vain leaves NaN in normed. For shapes that can_run_layers().
+//   words for meetings and in the mail before and after each run, and what every layer computed after it. A
+//   run whose work-groups waited for each other in vain leaves NaN in normed. For shapes that can_run_layers().
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once
@@ -136,8 +136,8 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
 // (token, head) pairs, heads fastest, for Attention; parts for TopK; lanes for Calculate.
 std::uint32_t index_space(Op op, std::span<const std::byte> params);
 
-// Whether Layers is defined for a shape: hidden, ffn and q rows are multiples of 64 and at most 16384,
-// head_dim is a multiple of 16, heads and head_dim are at most 256.
+// Whether Layers is defined for a shape: hidden, ffn and q rows are multiples of 64 and at most 7168,
+// head_dim is a multiple of 16, heads at most 256, head_dim at most 128.
 bool can_run_layers(const LayersParams& params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest

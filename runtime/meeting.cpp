@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/layers_layout.h"
 
 namespace rotor {
 namespace {
@@ -55,7 +56,7 @@ class Trial {
                                         .epsilon = 1};
   static constexpr std::size_t kWork = 5;
   static constexpr std::size_t kNormed = 6;
-  static constexpr std::size_t kMeetingWords = 512;
+  static constexpr std::size_t kMeetingWords = kMeetUnits * kLayoutUnit / sizeof(std::uint32_t);
 
   Device& device_;
   const Kernel& kernel_;

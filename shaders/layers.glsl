@@ -1,9 +1,9 @@
-// All layers of a model for one token, in one dispatch. Its work-groups stay on the device and meet
-// wherever one of them needs what others computed: five times a layer. Weights depend on nothing, so what
-// the next phase reads is on its way into registers while a work-group waits.
+// All layers of a model for one token, in one dispatch. Its work-groups stay on the device and mail each
+// other what they computed, five times a layer. Weights depend on nothing, so what the next phase reads is
+// on its way into registers while a work-group waits for its mail.
 //
 // A phase's input is small (a vector of activations), so each work-group norms and quantises all of it
-// for itself, into shared memory: to share the codes would take another meeting.
+// for itself, into shared memory: to share the codes would take another way through memory.
 #pragma use_vulkan_memory_model
 #extension GL_EXT_spirv_intrinsics : require
 #extension GL_KHR_memory_scope_semantics : require
@@ -21,48 +21,65 @@ layout(binding = 0, std430) readonly restrict buffer Scales { float scales[]; };
 layout(binding = 1, std430) readonly restrict buffer Step { uint step_[]; };      // position
 layout(binding = 2, std430) readonly restrict buffer Angles { float angles[]; };  // [capacity, cos sin]
 layout(binding = 3, std430) writeonly buffer NewRows { uint new_rows[]; };  // the cache, where this token goes
+layout(binding = 3, std430) writeonly buffer NewRowsWide { uvec4 new_rows_wide[]; };  // the same
 layout(binding = 3, std430) readonly restrict buffer Cache { uint cache[]; };  // rows of earlier tokens
-layout(binding = 3, std430) readonly restrict buffer CachePairs { uvec2 cache_pairs[]; };  // the same
 layout(binding = 3, std430) readonly restrict buffer CacheWide { uvec4 cache_wide[]; };  // the same
 layout(binding = 4, std430) readonly restrict buffer X { vec4 x[]; };  // [hidden]
-layout(binding = 5, std430) devicecoherent buffer Work { float work[]; };
-layout(binding = 5, std430) devicecoherent buffer WorkFours { vec4 work_fours[]; };  // the same
-layout(binding = 5, std430) buffer Meeting { uint meeting[]; };  // the same
-// What others computed: read once they arrived, and written no more. Through Work, a compiler must wait for
-// each load before the next one.
-layout(binding = 5, std430) readonly restrict buffer Done { float done[]; };
-layout(binding = 5, std430) readonly restrict buffer DoneFours { vec4 done_fours[]; };  // the same
+layout(binding = 5, std430) buffer Words { uint words[]; };  // the work: meetings and mail
+layout(binding = 5, std430) writeonly restrict buffer Trace { float trace[]; };  // the same: traces
 layout(binding = 6, std430) writeonly restrict buffer Normed { vec4 normed[]; };  // [hidden]
 
-LayerParts part;    // of a layer's weights
-TraceParts traced;  // of what a layer computes
-WorkParts at_work;
-uint subgroups;
-uint self;  // within the work-group, in the order of subgroups and their lanes
+// In shared memory as well, so that they take no registers.
+shared MailParts mailed;   // of a layer's mail
+shared TraceParts traced;  // of what a layer computes
+shared WorkParts at_work;
+shared uint layer_units;   // of weights
+uint self;    // within the work-group, in the order of subgroups and their lanes
+uint splits;  // of the positions
+uint apart;   // work-groups that do attention and nothing else until it is done; 0: all do all
 
-#include "shaders/layers_meet.glsl"
+uint subgroups() { return kInvocations / gl_SubgroupSize; }
+
+// The mail of a layer, in words.
+uint mail_of(uint layer) { return 4 * (at_work.mail + layer * mailed.end); }
+
+// Its trace, in floats.
+uint trace_of(uint layer) { return 4 * (at_work.traces + layer * traced.end); }
+
+// OpSDot of four signed bytes.
+spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int packed_dot(int a, int b, spirv_literal int format);
+int dot4(uint q, uint bytes) { return packed_dot(int(q), int(bytes), 0); }
+
+#include "shaders/layers_mail.glsl"
 #include "shaders/layers_norm.glsl"
 #include "shaders/layers_product.glsl"
 #include "shaders/layers_attention.glsl"
 
-// The trace of a layer, in units.
-uint trace_of(uint layer) { return at_work.traces + layer * traced.end; }
-
 // Something went wrong: the result must not look like one.
 void write_nothing() {
-  for (uint i = gl_LocalInvocationID.x; i < p.hidden / 4; i += kInvocations) {
+  [[dont_unroll]] for (uint i = gl_LocalInvocationID.x; i < p.hidden / 4; i += kInvocations) {
     normed[i] = uintBitsToFloat(uvec4(0x7FC00000u));
   }
 }
 
 shared bool some_is_partial;
 
-bool all_subgroups_full() {
+bool all_subgroups_full() {  // of 32 lanes or more
   if (gl_LocalInvocationID.x == 0) some_is_partial = false;
   barrier();
-  if (subgroupAdd(1u) != gl_SubgroupSize) some_is_partial = true;
+  if (gl_SubgroupSize < 32 || subgroupAdd(1u) != gl_SubgroupSize) some_is_partial = true;
   barrier();
   return !some_is_partial;
+}
+
+// In a short text attention has work for few: they have it to themselves, so that keys and values are with
+// them before the query is. In a long one all take part in everything, and positions are split.
+const uint kLong = 256;  // positions; an H100 gains by splits from here on
+void share_out() {
+  const bool is_long = step_[0] >= kLong;
+  splits = is_long ? clamp(gl_NumWorkGroups.x / p.heads, 1, kMaxSplits) : 1;
+  apart = is_long || 2 * p.heads > gl_NumWorkGroups.x ? 0 : p.heads;
 }
 
 // A norm, the quantiser and the product behind them: four of these and an attention make a layer.
@@ -73,106 +90,130 @@ struct Phase {
   Output to;
 };
 
-// The four phases of a layer: q k v, the output of attention, gate and up, down. Places in weights and in
-// the work are those of layer 0.
+// The four phases of a layer: q k v, the output of attention, gate and up, down. Places are those of layer 0.
 shared Phase plan[4];
+shared double shares[4];  // 1 / k of each
 
 void make_plan() {
   if (gl_LocalInvocationID.x == 0) {
-    const NormInput stream = NormInput(false, traced.result, p.hidden);  // of the layer before
-    const NormInput middle = NormInput(false, traced.middle, p.hidden);
+    const LayerParts part = layer_parts(p);
+    layer_units = part.end;
+    mailed = mail_parts(p);
+    traced = trace_parts(p);
+    at_work = work_parts(p);
+    const NormInput stream = NormInput(false, 4 * mailed.result, p.hidden);  // of the layer before
+    const NormInput middle = NormInput(false, 4 * mailed.middle, p.hidden);
     plan[0] = Phase(stream, part.input_norm,
-                    plain_product(part.qkv, part.qkv_scales, qkv_rows(p), p.hidden),
-                    Output(kStore, traced.qkv, stream));
-    plan[1] = Phase(NormInput(false, traced.attended, q_rows(p)), part.attention_norm,
-                    plain_product(part.attention_out, part.attention_out_scales, p.hidden, q_rows(p)),
-                    Output(kAddTo, traced.middle, stream));
+                    plain_product(part.qkv, part.qkv_scales, qkv_rows(p), p.hidden, gl_NumWorkGroups.x - apart),
+                    Output(kStore, 4 * mailed.qkv, 4 * traced.qkv, stream));
+    plan[1] = Phase(NormInput(false, 4 * mailed.attended, q_rows(p)), part.attention_norm,
+                    plain_product(part.attention_out, part.attention_out_scales, p.hidden, q_rows(p),
+                                  gl_NumWorkGroups.x - apart),
+                    Output(kAddTo, 4 * mailed.middle, 4 * traced.middle, stream));
     plan[2] = Phase(middle, part.post_norm,
-                    gated_product(part.gate_up, part.gate_up_scales, p.ffn, p.hidden),
-                    Output(kGate, traced.inner, middle));
-    plan[3] = Phase(NormInput(false, traced.inner, p.ffn), part.ffn_norm,
-                    plain_product(part.down, part.down_scales, p.hidden, p.ffn),
-                    Output(kAddTo, traced.result, middle));
+                    gated_product(part.gate_up, part.gate_up_scales, p.ffn, p.hidden, gl_NumWorkGroups.x),
+                    Output(kGate, 4 * mailed.inner, 4 * traced.inner, middle));
+    plan[3] = Phase(NormInput(false, 4 * mailed.inner, p.ffn), part.ffn_norm,
+                    plain_product(part.down, part.down_scales, p.hidden, p.ffn, gl_NumWorkGroups.x),
+                    Output(kAddTo, 4 * mailed.result, 4 * traced.result, middle));
+    [[dont_unroll]] for (uint i = 0; i < 4; ++i) shares[i] = 1.0lf / double(plan[i].from.k);
   }
   barrier();
 }
 
-// Phase `number` of all. Behind the last comes the final norm, which has no product.
-Phase phase_of(uint number) {
-  const uint layer = number / 4;
-  const uint kind = number % 4;
-  const uint base = layer * part.end;
-  const uint trace = trace_of(layer);
-  Phase phase = plan[kind];
-  phase.gain = layer == p.layers ? base : base + phase.gain;
-  phase.product.units += base;
-  phase.product.scales += base;
-  phase.to.units += trace;
-  phase.from.units += kind == 0 ? trace - traced.end : trace;
-  phase.from.is_x = kind == 0 && layer == 0;
-  phase.to.base.units += kind == 1 ? trace - traced.end : trace;
-  phase.to.base.is_x = kind == 1 && layer == 0;
-  return phase;
+// The parts of phase `kind` of a layer.
+NormInput input_of(uint layer, uint kind) {
+  NormInput from = plan[kind].from;
+  from.mail += kind == 0 ? mail_of(layer) - 4 * mailed.end : mail_of(layer);
+  from.is_x = kind == 0 && layer == 0;
+  return from;
+}
+
+uint gain_of(uint layer, uint kind) { return layer * layer_units + (layer == p.layers ? 0 : plan[kind].gain); }
+
+Product product_of(uint layer, uint kind) {
+  Product m = plan[kind].product;
+  m.units += layer * layer_units;
+  m.scales += layer * layer_units;
+  return m;
+}
+
+Output output_of(uint layer, uint kind) {
+  Output to = plan[kind].to;
+  to.mail += mail_of(layer);
+  to.trace += trace_of(layer);
+  to.base.mail += kind == 1 ? mail_of(layer) - 4 * mailed.end : mail_of(layer);
+  to.base.is_x = kind == 1 && layer == 0;
+  return to;
 }
 
 // The norm behind the last layer: the quantiser has it in registers, before it makes codes of it.
-void write_final_norm(NormInput stream, uint gain) {
+void write_final_norm() {
   [[unroll]] for (uint c = 0; c < kHeld; ++c) {
     const uint i = gl_LocalInvocationID.x + c * kInvocations;
     if (i < p.hidden / 4) normed[i] = held[c];
   }
-  for (uint i = gl_LocalInvocationID.x + kHeld * kInvocations; i < p.hidden / 4; i += kInvocations) {
-    normed[i] = normed_four(four_of(stream, i), gains[gain + i], held_inverse);
-  }
 }
 
-// Meets, attends, and all that before the work-groups may go on to phase `number`; false if they do not
-// come.
-bool finish_phase_before(uint number) {
-  if (number % 4 != 1) return true;
-  arrive();
-  if (!everyone_arrived()) return false;
-  attend(number / 4, trace_of(number / 4) + late);
-  return true;
+// Who takes part in the product of a phase. Those who have no rows of it do not look at its input either:
+// nobody would wait for them before clearing it.
+Members members_of(uint kind) {
+  const uint first = kind < 2 ? apart : 0;
+  return Members(gl_WorkGroupID.x - first, gl_NumWorkGroups.x - first);
+}
+bool takes_part(Members members, uint tasks) { return members.number < min(members.count, tasks); }
+
+// Whoever received `middle` of a layer knows that all have read what came before it: it needs all rows of
+// `middle`, they need all of attention, that needs all of q, k, v, and they need all of the layer before.
+void clear_behind(uint layer, Members members, uint tasks) {
+  const uint end = mail_of(layer) + 4 * mailed.middle;
+  const uint begin = layer == 0 ? mail_of(0) : mail_of(layer - 1) + 4 * mailed.middle;
+  clear_mail(begin, end, members.number, min(members.count, tasks));
 }
 
 // There is one copy of each step here, gone through in a loop: with one copy a phase the program was
 // three times too large for an H100's instruction cache, and every phase waited for its code.
 bool run_phases() {
   const uint phases = 4 * p.layers;
-  for (uint number = 0; number <= phases; ++number) {
-    if (!finish_phase_before(number)) return false;
-    if (number > 0) arrive();
+  [[dont_unroll]] for (uint number = 0; number <= phases; ++number) {
+    const uint kind = number % 4;
+    const uint layer = number / 4;
+    if (kind == 1 && (apart == 0 || gl_WorkGroupID.x < apart)) attend(layer);
+    const Members members = members_of(kind);
+    const uint tasks = plan[kind].product.tasks;
+    if (number == phases ? gl_WorkGroupID.x != 0 : !takes_part(members, tasks)) continue;
     // What the phase reads of the weights is on its way while others are waited for.
-    const Phase phase = phase_of(number);
-    fetch_gain(phase.gain, phase.from.k);
-    if (number < phases) fetch_first_task(phase.product, phase.to);
-    if (number > 0 && !everyone_arrived()) return false;
-    if (number == phases) {
-      leave();
-      if (gl_WorkGroupID.x != 0) return true;
-    }
-    NormInput from = phase.from;
-    from.units += late;
-    quantise(from, phase.gain);
-    if (number < phases) multiply(phase.product, phase.to);
-    else write_final_norm(from, phase.gain);
+    if (number < phases) fetch_first_task(product_of(layer, kind), members);
+    // Nobody promises that subgroups run at the same time: they must have sent what they have. (Without it a
+    // token takes 8 % longer on an H100.)
+    barrier();
+    receive(input_of(layer, kind));
+    if (!quantise(plan[kind].from.k, gain_of(layer, kind), shares[kind])) return false;
+    if (number < phases) multiply(product_of(layer, kind), output_of(layer, kind), members);
+    else write_final_norm();
+    if (kind == 2) clear_behind(layer, members, tasks);
+  }
+  // The last layer's mail has but one reader, who has come here.
+  if (gl_WorkGroupID.x == 0 && p.layers > 0) {
+    clear_mail(mail_of(p.layers - 1) + 4 * mailed.middle, mail_of(p.layers), 0, 1);
   }
   return true;
 }
 
 void main() {
-  part = layer_parts(p);
-  traced = trace_parts(p);
-  at_work = work_parts(p);
-  subgroups = kInvocations / gl_SubgroupSize;
   self = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID;
-  if (p.layers == 0) {  // a trial: are subgroups full, and do all work-groups run at once?
-    if (!all_subgroups_full()) return;
-    arrive();
-    if (!everyone_arrived()) return;
+  if (gl_LocalInvocationID.x == 0) in_vain = 0;
+  if (gl_LocalInvocationID.x < kMaxSubgroups / 2) part_squares[gl_LocalInvocationID.x] = dvec2(0.0);
+  if (gl_LocalInvocationID.x < kMaxSubgroups / 4) {
+    part_top[gl_LocalInvocationID.x] = uvec4(0);
+    part_sum[gl_LocalInvocationID.x] = ivec4(0);
   }
-  make_plan();
+  barrier();
+  if (p.layers == 0) {  // a trial: are subgroups full, and do all work-groups run at once?
+    if (!all_subgroups_full() || !all_meet()) return;
+  }
+  share_out();
   load_angles();
+  make_plan();
   if (!run_phases()) write_nothing();
 }

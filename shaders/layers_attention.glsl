@@ -1,18 +1,39 @@
-// Attention of one token. An item is a query head on a split of the positions: a work-group each. Where there
-// are several splits, the one that is done last adds them up, in order, so that results do not depend on who
-// that is. (Four heads an item, which reads keys and values once for all of them, was no faster at 2048
-// positions on an H100 and twice as slow at 100.)
-const uint kMaxDim = 256;  // the device refuses wider heads
-const uint kBlock = 512;   // positions at a time
-const uint kLeast = 128;   // positions that are worth a split
+// Attention of one token. An item is a query head on a split of the positions: a work-group each. Within it
+// each team of eight lanes takes positions of its own, a lane sixteen elements of them, and keeps a sum of its own
+// that is rescaled where a larger score turns up; so that lanes wait for each other twice, and keys and
+// values are on their way before the query is there. Sums are added in one order, whoever is first.
+const uint kMaxDim = 128;    // can_run_layers() refuses wider heads
+const uint kWidth = 16;      // elements of a lane
+const uint kTeam = 8;        // lanes; heads may be narrower than all of them
+const uint kTeams = kInvocations / kTeam;
+const float kLowest = -3e38; // below all scores
 
-shared vec4 query[kMaxDim / 4];
-shared float turn[kMaxDim];         // cosines, then sines of the position
-shared float own_row[2 * kMaxDim];  // the position's key, then its value, as the cache keeps them
-shared float row_top[2];
-shared float scores[kBlock];
-shared vec4 slices[kInvocations];  // sums of slices of the positions
-shared bool last_split;
+shared float turn[kMaxDim];  // cosines, then sines of the position
+// Query, the position's own key, its value: as they came; then rotated, and the last two as the cache has them.
+shared float came[3 * kMaxDim];
+shared vec4 heads[3 * kMaxDim / 4];
+#if defined(ROTOR_INT8ROW)
+shared uint row_tops[2];
+#endif
+shared vec4 team_tops[kTeams / 4];
+shared vec4 team_totals[kTeams / 4];
+shared float split_tops[2 * kMaxSplits];  // the largest score of each split, and the sum of its weights
+
+// A lane's part of a row as the cache keeps it.
+#if defined(ROTOR_F32)
+const uint kWide = 4;
+const uint kTurns = 2;  // rows of a team on their way at a time
+#elif defined(ROTOR_F16)
+const uint kWide = 2;
+const uint kTurns = 4;
+#else
+const uint kWide = 1;
+const uint kTurns = 4;
+#endif
+struct Row {
+  uvec4 words[kWide];
+  float scale;  // of codes
+};
 
 struct Item {
   uint head;
@@ -22,12 +43,7 @@ struct Item {
   uint end;
 };
 
-uint split_count(uint positions) {
-  const uint room = max(gl_NumWorkGroups.x / p.heads, 1);
-  return min(min(room, kMaxSplits), (positions + kLeast - 1) / kLeast);
-}
-
-Item item_of(uint number, uint splits, uint positions) {
+Item item_of(uint number, uint positions) {
   const uint head = number / splits;
   const uint split = number % splits;
   const uint each = (positions + splits - 1) / splits;  // all but the last are equal
@@ -35,351 +51,283 @@ Item item_of(uint number, uint splits, uint positions) {
 }
 
 void load_angles() {
-  for (uint i = gl_LocalInvocationID.x; i < p.head_dim; i += kInvocations) {
+  [[dont_unroll]] for (uint i = gl_LocalInvocationID.x; i < p.head_dim; i += kInvocations) {
     turn[i] = angles[step_[0] * p.head_dim + i];
   }
-  barrier();
 }
 
-// Elements i and i + head_dim / 2 of the rotated head vector that begins at done[z].
-vec2 rotated_pair(uint z, uint i) {
-  const uint half_dim = p.head_dim / 2;
-  const float low = done[z + i];
-  const float high = done[z + i + half_dim];
-  const float cosine = turn[i];
-  const float sine = turn[half_dim + i];
-  precise float first = low * cosine - high * sine;
-  precise float second = high * cosine + low * sine;
-  return vec2(first, second);
-}
+// --- Rows ----------------------------------------------------------------------------------------
 
-void load_query_pair(uint z, uint i) {
-  const vec2 pair = rotated_pair(z, i);
-  const uint other = i + p.head_dim / 2;
-  query[i / 4][i % 4] = pair.x;
-  query[other / 4][other % 4] = pair.y;
-}
-
-// --- The position's own row ----------------------------------------------------------------------
-
-// Element d of what the cache is to keep: the rotated key, or the value.
-float own_element(uint qkv, uint kv_head, bool is_key, uint d) {
-  const uint z = qkv + (p.heads + kv_head + (is_key ? 0 : p.kv_heads)) * p.head_dim;
-  if (!is_key) return done[z + d];
-  const uint half_dim = p.head_dim / 2;
-  const vec2 pair = rotated_pair(z, d < half_dim ? d : d - half_dim);
-  return d < half_dim ? pair.x : pair.y;
-}
-
-// Word w of it.
-uint own_word(uint qkv, uint kv_head, bool is_key, uint w, float steps) {
+// Elements d to d + 15; `base` is where keys or values of the layer begin, in words.
+Row load_row(uint base, uint position, uint kv_head, uint d) {
+  const uint at = base + (position * p.kv_heads + kv_head) * row_words(p.head_dim);
+  Row row;
+  row.scale = 1.0;
 #if defined(ROTOR_F32)
-  return floatBitsToUint(own_element(qkv, kv_head, is_key, w));
+  [[unroll]] for (uint c = 0; c < 4; ++c) row.words[c] = cache_wide[(at + d) / 4 + c];
 #elif defined(ROTOR_F16)
-  return half_bits(own_element(qkv, kv_head, is_key, 2 * w)) |
-         half_bits(own_element(qkv, kv_head, is_key, 2 * w + 1)) << 16;
+  [[unroll]] for (uint c = 0; c < 2; ++c) row.words[c] = cache_wide[(at + d / 2) / 4 + c];
 #else
-  uint word = 0;
-  for (uint d = 4 * w; d < 4 * w + 4; ++d) {
-    precise float v = own_element(qkv, kv_head, is_key, d) * steps;
-    word |= (uint(round_code(v)) & 0xFFu) << (8 * (d % 4));
-  }
-  return word;
+  [[unroll]] for (uint c = 0; c < 4; ++c) row.words[0][c] = cache[at + d / 4 + c];
+  row.scale = uintBitsToFloat(cache[at + row_words(p.head_dim) - 1]);
 #endif
+  return row;
 }
 
-#if defined(ROTOR_INT8ROW)
-// The largest magnitude of key and value, one subgroup each (or the first both).
-void find_row_tops(uint qkv, uint kv_head) {
-  for (uint which = gl_SubgroupID; which < 2; which += subgroups) {
-    uint top = 0;
-    for (uint d = gl_SubgroupInvocationID; d < p.head_dim; d += gl_SubgroupSize) {
-      top = max(top, floatBitsToUint(own_element(qkv, kv_head, which == 0, d)) & 0x7FFFFFFFu);
-    }
-    top = subgroupMax(top);
-    if (subgroupElect()) row_top[which] = uintBitsToFloat(top);
-  }
-  barrier();
-}
-#endif
-
-// What later tokens will read of word w.
-void keep_own(uint word, bool is_key, uint w) {
-  const uint at = is_key ? 0 : p.head_dim;
+vec4 four_of_row(Row row, uint c) {
 #if defined(ROTOR_F32)
-  own_row[at + w] = uintBitsToFloat(word);
+  return uintBitsToFloat(row.words[c]);
 #elif defined(ROTOR_F16)
-  const vec2 pair = unpackHalf2x16(word);
-  own_row[at + 2 * w] = pair.x;
-  own_row[at + 2 * w + 1] = pair.y;
+  const uvec4 w = row.words[c / 2];
+  return vec4(unpackHalf2x16(w[c % 2 * 2]), unpackHalf2x16(w[c % 2 * 2 + 1]));
 #else
-  const float scale = row_top[is_key ? 0 : 1] * kUnit;
-  const vec4 four = four_codes(word) * scale;
-  if (w < row_words(p.head_dim) - 1) {
-    for (uint i = 0; i < 4; ++i) own_row[at + 4 * w + i] = four[i];
+  return four_codes(row.words[0][c]) * row.scale;
+#endif
+}
+
+// --- What was mailed -----------------------------------------------------------------------------
+
+// The query, and, for the split that has the position itself, its key and value.
+void receive_heads(Item item, uint qkv, bool has_own) {
+  [[dont_unroll]] for (uint i = gl_LocalInvocationID.x; i < (has_own ? 3 : 1) * p.head_dim; i += kInvocations) {
+    const uint which = i / p.head_dim;
+    const uint head =
+        which == 0 ? item.head : p.heads + item.kv_head + (which == 1 ? 0 : p.kv_heads);
+    const uint word = qkv + mail_word(head * p.head_dim + i % p.head_dim);
+    came[i] = wait_word(look(word), word);
   }
-#endif
 }
 
-// Word i of the position's key and value, one behind the other, into the cache and into shared memory. All
-// heads that share them write the same.
-void append_word(Item item, uint qkv, uint keys, uint values, uint i) {
-  const uint words = row_words(p.head_dim);
-  const uint row = (step_[0] * p.kv_heads + item.kv_head) * words;
-  const bool is_key = i < words;
-  const uint w = is_key ? i : i - words;
-  float steps = 0.0;
-#if defined(ROTOR_INT8ROW)
-  const float top = row_top[is_key ? 0 : 1];
-  // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing.cpp).
-  if (top >= uintBitsToFloat(0x03800000u)) steps = quantiser_steps(top);
-  precise float scale = top * kUnit;
-  const uint word =
-      w == words - 1 ? floatBitsToUint(scale) : own_word(qkv, item.kv_head, is_key, w, steps);
-#else
-  const uint word = own_word(qkv, item.kv_head, is_key, w, steps);
-#endif
-  keep_own(word, is_key, w);
-  new_rows[(is_key ? keys : values) + row + w] = word;
+// Elements d and d + 1 of what came; all but the value is rotated: each element with the one half a head away.
+vec2 rotated_pair(uint which, uint d) {
+  const vec2 pair = vec2(came[which * p.head_dim + d], came[which * p.head_dim + d + 1]);
+  if (which == 2) return pair;
+  const uint half_dim = p.head_dim / 2;
+  const bool is_low = d < half_dim;
+  const uint low = is_low ? d : d - half_dim;
+  const uint other = which * p.head_dim + (is_low ? d + half_dim : low);
+  const vec2 far = is_low ? -vec2(came[other], came[other + 1]) : vec2(came[other], came[other + 1]);
+  const vec2 cosine = vec2(turn[low], turn[low + 1]);
+  const vec2 sine = vec2(turn[half_dim + low], turn[half_dim + low + 1]);
+  precise vec2 result = pair * cosine + far * sine;
+  return result;
 }
 
-// The query into shared memory, and, where the split has it, the position's own row.
-void load_item(Item item, uint qkv, uint keys, uint values, bool has_own) {
-#if defined(ROTOR_INT8ROW)
-  if (has_own) find_row_tops(qkv, item.kv_head);
-#endif
+// Rotates what came, rounds key and value as the cache has them, and keeps these there.
+void turn_heads(Item item, uint keys, uint values, bool has_own) {
+  const bool keeps = item.head % (p.heads / p.kv_heads) == 0;  // one of the heads that share them
   const uint pairs = p.head_dim / 2;
-  const uint all = pairs + (has_own ? 2 * row_words(p.head_dim) : 0);
-  for (uint i = gl_LocalInvocationID.x; i < all; i += kInvocations) {
-    if (i < pairs) load_query_pair(qkv + item.head * p.head_dim, i);
-    else append_word(item, qkv, keys, values, i - pairs);
+  const uint row = (step_[0] * p.kv_heads + item.kv_head) * row_words(p.head_dim);
+#if defined(ROTOR_INT8ROW)
+  if (has_own) {
+    [[dont_unroll]] for (uint i = self; i < 2 * pairs; i += kInvocations) {
+      const uvec2 bits = floatBitsToUint(rotated_pair(1 + i / pairs, i % pairs * 2)) & 0x7FFFFFFFu;
+      atomicMax(row_tops[i / pairs], max(bits.x, bits.y));
+    }
+    barrier();
   }
-}
-
-// --- Scores and values of earlier positions ------------------------------------------------------
-
-// Elements d to d + 7 of the key at a position, d a multiple of 8. `keys` is where those of the layer begin,
-// in words.
-Eight key_eight(uint keys, uint position, uint kv_head, uint d) {
-  const uint at = keys + (position * p.kv_heads + kv_head) * row_words(p.head_dim);
-#if defined(ROTOR_F32)
-  return Eight(uintBitsToFloat(cache_wide[(at + d) / 4]), uintBitsToFloat(cache_wide[(at + d) / 4 + 1]));
-#elif defined(ROTOR_F16)
-  return eight_halves(cache_wide[(at + d / 2) / 4]);
-#else
-  return eight_codes(cache[at + d / 4], cache[at + d / 4 + 1],
-                     uintBitsToFloat(cache[at + row_words(p.head_dim) - 1]));
 #endif
-}
-
-// Elements d to d + 3 of a value, d a multiple of 4.
-vec4 value_four(uint values, uint position, uint kv_head, uint d) {
-  const uint at = values + (position * p.kv_heads + kv_head) * row_words(p.head_dim);
+  [[dont_unroll]] for (uint i = self; i < (has_own ? 3 : 1) * pairs; i += kInvocations) {
+    const uint which = i / pairs;
+    const uint d = i % pairs * 2;
+    vec2 pair = rotated_pair(which, d);
+    const uint base = (which == 1 ? keys : values) + row;
+    if (which != 0) {
 #if defined(ROTOR_F32)
-  return uintBitsToFloat(cache_wide[(at + d) / 4]);
+      if (keeps) new_rows[base + d] = floatBitsToUint(pair.x);
+      if (keeps) new_rows[base + d + 1] = floatBitsToUint(pair.y);
 #elif defined(ROTOR_F16)
-  const uvec2 words = cache_pairs[(at + d / 2) / 2];
-  return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y));
+      const uint word = half_bits(pair.x) | half_bits(pair.y) << 16;
+      if (keeps) new_rows[base + d / 2] = word;
+      pair = unpackHalf2x16(word);
 #else
-  return four_codes(cache[at + d / 4]) * uintBitsToFloat(cache[at + row_words(p.head_dim) - 1]);
+      const float top = uintBitsToFloat(row_tops[which - 1]);
+      // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing.cpp).
+      const float steps = top >= uintBitsToFloat(0x03800000u) ? quantiser_steps(top) : 0.0;
+      precise float scale = top * kUnit;
+      precise vec2 v = pair * steps;
+      const ivec2 code = ivec2(round_code(v.x), round_code(v.y));
+      pair = vec2(code) * scale;
+      // Two invocations share a word.
+      const uint half_word = (uint(code.x) & 0xFFu) | (uint(code.y) & 0xFFu) << 8;
+      const uint other = subgroupShuffleXor(half_word, 1);
+      if (keeps && i % 2 == 0) new_rows[base + d / 4] = half_word | other << 16;
+      if (keeps && d == 0) new_rows[base + row_words(p.head_dim) - 1] = floatBitsToUint(scale);
 #endif
-}
-
-// Lanes that share a position's score, each with its eights of the head.
-uint score_lanes() {
-  uint lanes = 1;
-  while (lanes < gl_SubgroupSize && 8 * lanes < p.head_dim) lanes *= 2;
-  return lanes;
-}
-
-const uint kTurns = 4;  // positions that a team of lanes scores at a time: all loads before the first use
-
-// Scores of `count` earlier positions from `first` on.
-void score(Item item, uint keys, uint first, uint count, float scale) {
-  const uint lanes = score_lanes();
-  const uint lane = self % lanes;
-  const uint teams = kInvocations / lanes;
-  for (uint begin = self / lanes; begin < count; begin += kTurns * teams) {
-    float sums[kTurns];
-    [[unroll]] for (uint t = 0; t < kTurns; ++t) sums[t] = 0.0;
-    for (uint d = 8 * lane; d < p.head_dim; d += 8 * lanes) {
-      Eight key[kTurns];
-      [[unroll]] for (uint t = 0; t < kTurns; ++t) {
-        key[t] = key_eight(keys, first + min(begin + t * teams, count - 1), item.kv_head, d);
-      }
-      const vec4 low = query[d / 4];
-      const vec4 high = query[d / 4 + 1];
-      [[unroll]] for (uint t = 0; t < kTurns; ++t) sums[t] += dot(key[t].low, low) + dot(key[t].high, high);
     }
-    for (uint width = lanes / 2; width > 0; width /= 2) {
-      [[unroll]] for (uint t = 0; t < kTurns; ++t) sums[t] += subgroupShuffleXor(sums[t], width);
-    }
-    [[unroll]] for (uint t = 0; t < kTurns; ++t) {
-      if (lane == 0 && begin + t * teams < count) scores[begin + t * teams] = sums[t] * scale;
-    }
+    heads[(which * p.head_dim + d) / 4][d % 4] = pair.x;
+    heads[(which * p.head_dim + d) / 4][d % 4 + 1] = pair.y;
   }
 }
 
-// The score of the position itself, as number i of the block, by the last subgroup.
-void score_own(uint i, float scale) {
-  if (gl_SubgroupID == subgroups - 1) {
-    float sum = 0.0;
-    for (uint d = gl_SubgroupInvocationID; d < p.head_dim / 4; d += gl_SubgroupSize) {
-      const vec4 key = vec4(own_row[4 * d], own_row[4 * d + 1], own_row[4 * d + 2], own_row[4 * d + 3]);
-      sum += dot(key, query[d]);
-    }
-    sum = subgroupAdd(sum);
-    if (subgroupElect()) scores[i] = sum * scale;
-  }
-}
+// --- Scores and sums of a team -------------------------------------------------------------------
 
-// Of all blocks so far. Every subgroup finds them for itself.
-float top;    // score
+vec4 query[4];
+float top;    // the largest score so far
 float total;  // of exp(score - top)
-vec4 sums;    // of values times that: this invocation's slice of the positions, four elements
+vec4 sums[4];  // of values times that
 
-// Takes in `count` scores; returns what earlier sums are worth now.
-float weigh(uint count) {
-  const float old_top = top;
-  for (uint i = gl_SubgroupInvocationID; i < count; i += gl_SubgroupSize) top = max(top, scores[i]);
-  top = subgroupMax(top);
-  float sum = 0.0;
-  for (uint i = gl_SubgroupInvocationID; i < count; i += gl_SubgroupSize) sum += exp(scores[i] - top);
-  const float shrink = exp(old_top - top);
-  total = total * shrink + subgroupAdd(sum);
-  return shrink;
+float over_team(float score) {
+  [[unroll]] for (uint width = 1; width < kTeam; width *= 2) score += subgroupShuffleXor(score, width);
+  return score;
 }
 
-const uint kAhead = 8;  // values on their way at a time
+void raise_top(float score) {
+  const float higher = max(top, score);
+  const float shrink = exp(top - higher);
+  total *= shrink;
+  [[unroll]] for (uint c = 0; c < 4; ++c) sums[c] *= shrink;
+  top = higher;
+}
 
-// Adds `count` earlier values from `first` on, and that of the position itself behind them.
-void add_values(Item item, uint values, uint first, uint count, bool and_own) {
-  const uint fours = p.head_dim / 4;
-  const uint slice_count = kInvocations / fours;
-  const uint slice = gl_LocalInvocationID.x / fours;
-  const uint d = 4 * (gl_LocalInvocationID.x % fours);
-  const uint behind = slice < slice_count ? count : 0;  // invocations that are left over have none
-  for (uint begin = slice; begin < behind; begin += kAhead * slice_count) {
-    vec4 value[kAhead];
-    [[unroll]] for (uint a = 0; a < kAhead; ++a) {
-      value[a] = value_four(values, first + min(begin + a * slice_count, count - 1), item.kv_head, d);
-    }
-    [[unroll]] for (uint a = 0; a < kAhead; ++a) {
-      const uint i = begin + a * slice_count;
-      sums += (i < count ? exp(scores[i] - top) : 0.0) * value[a];
-    }
+void emit_attended(uint mail, uint traces, uint element, float value) {
+  send(mail + 4 * mailed.attended, element, value);
+  trace[traces + 4 * traced.attended + element] = value;
+}
+
+// Adds those of all teams, which lie where codes do: nobody needs these now.
+void send_sums(Item item, uint mail, uint traces) {
+  const uint team = self / kTeam;
+  if (self % kTeam == 0) team_tops[team / 4][team % 4] = top;
+  barrier();
+  vec4 tops = team_tops[0];
+  [[unroll]] for (uint t = 1; t < kTeams / 4; ++t) tops = max(tops, team_tops[t]);
+  const float all_top = max(max(tops.x, tops.y), max(tops.z, tops.w));
+  raise_top(all_top);
+  // The four teams of 32 lanes: each lane ends with four of the sixteen elements, of all four.
+  const bool is_high = (self & 16u) != 0;
+  vec4 some = (is_high ? sums[2] : sums[0]) + subgroupShuffleXor(is_high ? sums[0] : sums[2], 16);
+  vec4 more = (is_high ? sums[3] : sums[1]) + subgroupShuffleXor(is_high ? sums[1] : sums[3], 16);
+  const bool is_odd = (self & 8u) != 0;
+  some = (is_odd ? more : some) + subgroupShuffleXor(is_odd ? some : more, 8);
+  codes[self] = floatBitsToUint(some);
+  if (self % kTeam == 0) team_totals[team / 4][team % 4] = total;
+  barrier();
+  const uint i = gl_LocalInvocationID.x;
+  if (i >= p.head_dim) return;  // work-groups are at least as wide
+  vec4 totals = team_totals[0];
+  [[unroll]] for (uint t = 1; t < kTeams / 4; ++t) totals += team_totals[t];
+  const float all_total = (totals.x + totals.y) + (totals.z + totals.w);
+  const uint c = i / 4 % 4;
+  const uint lane = i / kWidth + (c & 2u) * 8 + (c & 1u) * 8;
+  float sum = 0.0;
+  [[unroll]] for (uint g = 0; g < kInvocations / 32; ++g) sum += uintBitsToFloat(codes[32 * g + lane][i % 4]);
+  const uint element = item.head * p.head_dim + i;
+  if (splits == 1) {
+    emit_attended(mail, traces, element, sum / all_total);
+    return;
   }
-  if (and_own && slice == 0) {
-    const uint at = p.head_dim + d;
-    sums += exp(scores[count] - top) *
-            vec4(own_row[at], own_row[at + 1], own_row[at + 2], own_row[at + 3]);
+  send(mail + 4 * mailed.sums, item.split * q_rows(p) + element, sum);
+  if (i == 0) {
+    send_word(mail + 4 * mailed.tops + 2 * (item.split * p.heads + item.head), all_top);
+    send_word(mail + 4 * mailed.tops + 2 * (item.split * p.heads + item.head) + 1, all_total);
   }
+}
+
+// Adds the splits of a head, in order: the elements of it that fall to this one of them.
+void add_splits(Item item, uint mail, uint traces) {
+  const uint i = gl_LocalInvocationID.x;
+  const uint each = (p.head_dim + splits - 1) / splits;
+  const uint first = item.head * p.head_dim + item.split * each;
+  const uint count = min(each, p.head_dim - min(item.split * each, p.head_dim));
+  barrier();  // what lies here is no longer read
+  if (i < count * splits) {
+    const uint word = mail + 4 * mailed.sums + mail_word(i / count * q_rows(p) + first + i % count);
+    came[i] = wait_word(look(word), word);
+  }
+  if (i < 2 * splits) {
+    const uint word = mail + 4 * mailed.tops + 2 * (i / 2 * p.heads + item.head) + i % 2;
+    split_tops[i] = wait_word(look(word), word);
+  }
+  barrier();
+  if (i >= count) return;
+  float all_top = kLowest;
+  float all_total = 0.0;
+  float sum = 0.0;
+  [[dont_unroll]] for (uint s = 0; s < splits; ++s) {
+    const float higher = max(all_top, split_tops[2 * s]);
+    const float shrink = exp(all_top - higher);
+    const float worth = exp(split_tops[2 * s] - higher);
+    all_total = all_total * shrink + worth * split_tops[2 * s + 1];
+    sum = sum * shrink + worth * came[s * count + i];
+    all_top = higher;
+  }
+  emit_attended(mail, traces, first + i, sum / all_total);
 }
 
 // --- Items ---------------------------------------------------------------------------------------
 
-uint tops_at(uint trace, uint split, uint head) {
-  return 4 * (trace + traced.tops) + (split * p.heads + head) * 2;
-}
-// In fours.
-uint sums_at(uint trace, uint split, uint head) {
-  return trace + traced.sums + (split * p.heads + head) * p.head_dim / 4;
+void load_rows(Item item, uint keys, uint values, uint position, uint past, uint d, out Row key[kTurns],
+               out Row value[kTurns]) {
+  [[unroll]] for (uint t = 0; t < kTurns; ++t) {
+    const uint at = min(position + t * kTeams, past - 1);
+    key[t] = load_row(keys, at, item.kv_head, d);
+    value[t] = load_row(values, at, item.kv_head, d);
+  }
 }
 
-// The sums of the work-group: divided by the total where nobody else has a part.
-void store_sums(Item item, uint splits, uint trace) {
-  const uint fours = p.head_dim / 4;
-  slices[gl_LocalInvocationID.x] = sums;
+void attend_item(Item item, uint positions, uint layer) {
+  const uint keys = 8 * layer * cache_half_units(p, row_words(p.head_dim));
+  const uint values = keys + 4 * cache_half_units(p, row_words(p.head_dim));
+  const uint mail = mail_of(layer);
+  const uint team = self / kTeam;
+  const bool has_lane = self % kTeam * kWidth < p.head_dim;
+  const uint d = has_lane ? self % kTeam * kWidth : 0;
+  const bool has_own = item.end == positions;
+  const uint past = has_own ? item.end - 1 : item.end;
+  Row key[kTurns];
+  Row value[kTurns];
+  if (item.begin < past) load_rows(item, keys, values, item.begin + team, past, d, key, value);
+#if defined(ROTOR_INT8ROW)
+  if (gl_LocalInvocationID.x < 2) row_tops[gl_LocalInvocationID.x] = 0;
+#endif
+  barrier();  // the heads of an item before are no longer read
+  receive_heads(item, mail + 4 * mailed.qkv, has_own);
   barrier();
-  if (gl_LocalInvocationID.x < fours) {
-    vec4 sum = vec4(0.0);
-    for (uint i = gl_LocalInvocationID.x; i < kInvocations / fours * fours; i += fours) sum += slices[i];
-    if (splits == 1) {
-      work_fours[trace + traced.attended + item.head * fours + gl_LocalInvocationID.x] = sum / total;
-    } else {
-      work_fours[sums_at(trace, item.split, item.head) + gl_LocalInvocationID.x] = sum;
-    }
-  }
-  if (splits > 1 && gl_LocalInvocationID.x == 0) {
-    const uint at = tops_at(trace, item.split, item.head);
-    work[at] = top;
-    work[at + 1] = total;
-  }
-}
-
-// Whether all splits of the head are done; true for one work-group only.
-bool is_last_split(Item item, uint splits) {
-  controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, gl_StorageSemanticsBuffer | gl_StorageSemanticsShared,
-                 gl_SemanticsAcquireRelease);
-  if (gl_LocalInvocationID.x == 0) {
-    const uint before = atomicAdd(meeting[kSplits + item.head], 1u, gl_ScopeDevice,
-                                  gl_StorageSemanticsBuffer, gl_SemanticsAcquireRelease);
-    last_split = before + 1 == splits;
-    if (last_split) {
-      atomicStore(meeting[kSplits + item.head], 0u, gl_ScopeDevice, gl_StorageSemanticsNone,
-                  gl_SemanticsRelaxed);
-    }
-  }
-  controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, gl_StorageSemanticsBuffer | gl_StorageSemanticsShared,
-                 gl_SemanticsAcquireRelease);
-  return last_split;
-}
-
-void add_splits(Item item, uint splits, uint trace) {
-  float all_top = uintBitsToFloat(0xFF800000u);  // -infinity
-  for (uint s = gl_SubgroupInvocationID; s < splits; s += gl_SubgroupSize) {
-    all_top = max(all_top, done[tops_at(trace, s, item.head)]);
-  }
-  all_top = subgroupMax(all_top);
-  float all_total = 0.0;
-  for (uint s = gl_SubgroupInvocationID; s < splits; s += gl_SubgroupSize) {
-    const uint at = tops_at(trace, s, item.head);
-    const float worth = exp(done[at] - all_top);
-    if (gl_SubgroupID == 0) scores[s] = worth;
-    all_total += worth * done[at + 1];
-  }
-  all_total = subgroupAdd(all_total);
+  turn_heads(item, keys, values, has_own);
   barrier();
-  const uint fours = p.head_dim / 4;
-  if (gl_LocalInvocationID.x < fours) {
-    vec4 sum = vec4(0.0);
-    for (uint s = 0; s < splits; ++s) {
-      sum += scores[s] * done_fours[sums_at(trace, s, item.head) + gl_LocalInvocationID.x];
-    }
-    work_fours[trace + traced.attended + item.head * fours + gl_LocalInvocationID.x] = sum / all_total;
-  }
-}
-
-void attend_item(Item item, uint splits, uint positions, uint layer, uint trace) {
-  const uint half_words = 4 * cache_half_units(p, row_words(p.head_dim));
-  const uint keys = 2 * layer * half_words;
-  const uint values = keys + half_words;
-  const float scale = inversesqrt(float(p.head_dim));
-  top = uintBitsToFloat(0xFF800000u);  // -infinity
+  const float scale = has_lane ? inversesqrt(float(p.head_dim)) : 0.0;
+  top = kLowest;
   total = 0.0;
-  sums = vec4(0.0);
-  barrier();
-  load_item(item, 4 * (trace + traced.qkv), keys, values, item.end == positions);
-  barrier();
-  for (uint first = item.begin; first < item.end; first += kBlock) {
-    const uint count = min(kBlock, item.end - first);
-    const bool has_own = first + count == positions;
-    const uint past = has_own ? count - 1 : count;
-    if (past != 0) score(item, keys, first, past, scale);
-    if (has_own) score_own(past, scale);
-    barrier();
-    sums *= weigh(count);
-    add_values(item, values, first, past, has_own);
-    barrier();
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    query[c] = heads[d / 4 + c] * scale;
+    sums[c] = vec4(0.0);
   }
-  store_sums(item, splits, trace);
-  if (splits > 1 && is_last_split(item, splits)) add_splits(item, splits, trace + (last_split ? 0 : 1));
+  if (has_own) {  // all teams compute it, the last takes it in
+    float score = 0.0;
+    [[unroll]] for (uint c = 0; c < 4; ++c) score += dot(heads[(p.head_dim + d) / 4 + c], query[c]);
+    score = over_team(score);
+    if (team == kTeams - 1) {
+      top = score;
+      total = 1.0;
+      [[unroll]] for (uint c = 0; c < 4; ++c) sums[c] = heads[(2 * p.head_dim + d) / 4 + c];
+    }
+  }
+  [[dont_unroll]] for (uint first = item.begin; first < past; first += kTurns * kTeams) {
+    if (first != item.begin) load_rows(item, keys, values, first + team, past, d, key, value);
+    float scores[kTurns];
+    float highest = kLowest;
+    [[unroll]] for (uint t = 0; t < kTurns; ++t) {
+      vec4 products = four_of_row(key[t], 0) * query[0];
+      [[unroll]] for (uint c = 1; c < 4; ++c) products += four_of_row(key[t], c) * query[c];
+      scores[t] = over_team((products.x + products.y) + (products.z + products.w));
+      if (first + team + t * kTeams >= past) scores[t] = uintBitsToFloat(0xFF800000u);  // -infinity
+      highest = max(highest, scores[t]);
+    }
+    raise_top(highest);
+    [[unroll]] for (uint t = 0; t < kTurns; ++t) {
+      const float worth = exp(scores[t] - top);
+      total += worth;
+      [[unroll]] for (uint c = 0; c < 4; ++c) sums[c] += worth * four_of_row(value[t], c);
+    }
+  }
+  send_sums(item, mail, trace_of(layer));
+  if (splits > 1) add_splits(item, mail, trace_of(layer));
 }
 
-void attend(uint layer, uint trace) {
+void attend(uint layer) {
   const uint positions = step_[0] + 1;
-  const uint splits = split_count(positions);
-  for (uint i = gl_WorkGroupID.x; i < p.heads * splits; i += gl_NumWorkGroups.x) {
-    attend_item(item_of(i, splits, positions), splits, positions, layer, trace);
+  [[dont_unroll]] for (uint i = gl_WorkGroupID.x; i < p.heads * splits; i += gl_NumWorkGroups.x) {
+    attend_item(item_of(i, positions), positions, layer);
   }
 }

@@ -1,14 +1,15 @@
 // RMSNorm of a vector and the quantiser behind it, by each work-group for itself: the contract's
 // arithmetic (kernels/ops.h), codes in shared memory.
 struct NormInput {
-  bool is_x;   // x[], or
-  uint units;  // work_fours[] from here on
-  uint k;      // a multiple of 4
+  bool is_x;  // x[], or
+  uint mail;  // where it begins, in words
+  uint k;     // a multiple of 64
 };
 
-const uint kHeld = 4;          // fours of the vector that an invocation keeps; more are read again
-const uint kMaxCodes = 16384;  // the device refuses wider inputs
-const uint kMaxSubgroups = 128;
+const uint kHeld = 7;         // fours of the vector that each of 256 invocations keeps
+const uint kUsual = 3;        // enough for most vectors: code for more is stepped over
+const uint kMaxCodes = 7168;  // so many: can_run_layers() refuses wider inputs
+const uint kMaxSubgroups = 8;
 
 vec4 held[kHeld];
 vec4 held_gain[kHeld];
@@ -16,64 +17,99 @@ vec4 held_gain[kHeld];
 // Word 4c + i of a block of 64 codes is component i of codes[c * blocks + block]: invocations with
 // neighbouring blocks then read from neighbouring banks.
 shared uvec4 codes[kMaxCodes / 16];
-shared double part_squares[kMaxSubgroups];
-shared uint part_top[kMaxSubgroups];
-shared int part_sum[kMaxSubgroups];
+// Of each subgroup; beyond the last lie zeros.
+shared dvec2 part_squares[kMaxSubgroups / 2];
+shared uvec4 part_top[kMaxSubgroups / 4];
+shared ivec4 part_sum[kMaxSubgroups / 4];
 
-float held_inverse;
 float code_scale;  // of the codes, the same for all invocations
 int code_sum;
+float inverse;  // 1 / sqrt(mean of squares + epsilon)
 
-vec4 four_of(NormInput v, uint i) { return v.is_x ? x[i] : done_fours[v.units + i]; }
+uint four_index(uint c) { return gl_LocalInvocationID.x + c * kInvocations; }
 
-void fetch_gain(uint gain, uint k) {
-  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
-    const uint i = gl_LocalInvocationID.x + c * kInvocations;
-    if (i < k / 4) held_gain[c] = gains[gain + i];
+void fetch_gain(uint gain, uint first, uint end, uint fours) {
+  [[unroll]] for (uint c = first; c < end; ++c) {
+    held_gain[c] = four_index(c) < fours ? gains[gain + four_index(c)] : vec4(0.0);
   }
 }
 
-double add_squares(double sum, vec4 four) {
-  [[unroll]] for (uint i = 0; i < 4; ++i) sum += double(four[i]) * double(four[i]);
-  return sum;
+uvec4 received[kHeld];
+
+void look_for(NormInput v, uint first, uint end) {
+  [[unroll]] for (uint c = first; c < end; ++c) {
+    const uint i = four_index(c);
+    if (i < v.k / 4 && is_missing(received[c])) received[c] = v.is_x ? sent(x[i]) : look_four(v.mail, i);
+  }
+}
+
+bool are_missing(uint fours, uint first, uint end) {
+  bool any_is = false;
+  [[unroll]] for (uint c = first; c < end; ++c) any_is = any_is || (four_index(c) < fours && is_missing(received[c]));
+  return any_is;
+}
+
+// Takes in the vector as it comes, all looks at a time. (One subgroup that looks first, for all, took 7 % longer
+// for a token on an H100.)
+void receive(NormInput v) {
+  const uint fours = v.k / 4;
+  const bool is_wide = fours > kUsual * kInvocations;
+  [[unroll]] for (uint c = 0; c < kHeld; ++c) received[c] = uvec4(0);
+  bool is_waiting = true;
+  [[dont_unroll]] for (uint looks = 0; is_waiting; ++looks) {
+    if (looks == kPatience) {
+      give_up();
+      break;
+    }
+    look_for(v, 0, kUsual);
+    if (is_wide) look_for(v, kUsual, kHeld);
+    is_waiting = are_missing(fours, 0, kUsual);
+    if (is_wide) is_waiting = are_missing(fours, kUsual, kHeld) || is_waiting;
+  }
+  [[unroll]] for (uint c = 0; c < kHeld; ++c) held[c] = uintBitsToFloat(received[c]);
 }
 
 // Sum over the work-group; all invocations get it.
 double sum_over_group(double mine) {
   const double part = subgroupAdd(mine);
-  if (subgroupElect()) part_squares[gl_SubgroupID] = part;
+  if (subgroupElect()) part_squares[gl_SubgroupID / 2][gl_SubgroupID % 2] = part;
   barrier();
-  double sum = 0.0;
-  for (uint i = gl_SubgroupInvocationID; i < subgroups; i += gl_SubgroupSize) sum += part_squares[i];
-  return subgroupAdd(sum);
+  dvec2 a = part_squares[0];
+  dvec2 b = part_squares[1];
+  [[unroll]] for (uint i = 2; i < kMaxSubgroups / 2; i += 2) {
+    a += part_squares[i];
+    b += part_squares[i + 1];
+  }
+  a += b;
+  return a.x + a.y;
 }
 
-// Takes the vector; 1 / sqrt(mean of squares + epsilon). Vulkan promises no more for a root in double than
-// for one in float, so that is left to two floats.
-float inverse_rms(NormInput v) {
-  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
-    const uint i = gl_LocalInvocationID.x + c * kInvocations;
-    held[c] = i < v.k / 4 ? four_of(v, i) : vec4(0.0);
-  }
-  double sum = 0.0;
-  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
-    if (c * kInvocations < v.k / 4) sum = add_squares(sum, held[c]);
-  }
-  for (uint i = gl_LocalInvocationID.x + kHeld * kInvocations; i < v.k / 4; i += kInvocations) {
-    sum = add_squares(sum, four_of(v, i));
-  }
-  double mean = sum_over_group(sum) * (1.0lf / double(v.k)) + double(p.epsilon);
-  float factor = 1.0;
-  if (mean > 1e30lf) {  // no float: scaled by 2^-70 squared
-    factor = uintBitsToFloat(0x1C800000u);
-    mean *= double(factor) * double(factor);
-  }
-  const float high = float(mean);
-  precise float root = two_inverse_root(Two(high, float(mean - double(high)))) * factor;
-  return root;
+// 1 / sqrt(a), as if rounded once: two_inverse_root() where a sum of products is rounded once.
+float inverse_root(double a) {
+  const bool is_huge = a > 1e30lf;  // no float: scaled by 2^-70 squared
+  const float factor = is_huge ? uintBitsToFloat(0x1C800000u) : 1.0;
+  if (is_huge) a *= double(factor) * double(factor);
+  const float high = float(a);
+  const float low = float(a - double(high));
+  const float r = inversesqrt(high);
+  precise float square = r * r;
+  precise float square_low = fma(r, r, -square);
+  precise float error = fma(-high, square, 1.0) - fma(high, square_low, low * square);
+  precise float root = fma(r, error * fma(0.375, error, 0.5), r);
+  return root * factor;
 }
 
-vec4 normed_four(vec4 v, vec4 gain, float inverse) {
+// 127 / top, as if rounded once (quantiser_steps() does it where a sum of products may be rounded twice).
+float steps_to(float top) {
+  const bool is_huge = top > 1e30;  // its reciprocal may be too small for a float
+  const float scaled = is_huge ? top * uintBitsToFloat(0x2B800000u) : top;  // 2^-40
+  const float reciprocal = 1.0 / scaled;
+  precise float near = 127.0 * reciprocal;
+  precise float steps = fma(fma(-near, scaled, 127.0), reciprocal, near);
+  return is_huge ? steps * uintBitsToFloat(0x2B800000u) : steps;
+}
+
+vec4 normed_four(vec4 v, vec4 gain) {
   precise vec4 y = v * inverse * gain;
   return y;
 }
@@ -85,65 +121,72 @@ uint top_bits(uint top, vec4 y) {
 
 uint max_over_group(uint mine) {
   const uint top = subgroupMax(mine);
-  if (subgroupElect()) part_top[gl_SubgroupID] = top;
+  if (subgroupElect()) part_top[gl_SubgroupID / 4][gl_SubgroupID % 4] = top;
   barrier();
-  uint all = 0;
-  for (uint i = gl_SubgroupInvocationID; i < subgroups; i += gl_SubgroupSize) {
-    all = max(all, part_top[i]);
-  }
-  return subgroupMax(all);
+  uvec4 all = part_top[0];
+  [[unroll]] for (uint i = 1; i < kMaxSubgroups / 4; ++i) all = max(all, part_top[i]);
+  return max(max(all.x, all.y), max(all.z, all.w));
 }
 
-// Codes of the four number i; their sum.
+// Codes of the four number i; their sum. Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves
+// it in the lowest bits. No value is beyond 127, as the largest is what the steps come from.
 int store_codes(uint i, uint blocks, vec4 y, float steps) {
-  int sum = 0;
-  uint word = 0;
-  [[unroll]] for (uint j = 0; j < 4; ++j) {
-    precise float v = y[j] * steps;
-    const int code = round_code(v);
-    sum += code;
-    word |= (uint(code) & 0xFFu) << (8 * j);
-  }
+  precise vec4 v = y * steps;
+  precise vec4 rounded = v + 12582912.0;
+  const uvec4 bits = floatBitsToUint(rounded) & 0xFFu;
+  const uint word = bits.x | bits.y << 8 | bits.z << 16 | bits.w << 24;
   const uint in_block = i % 16;
   codes[in_block / 4 * blocks + i / 16][in_block % 4] = word;
+  return dot4(word, 0x01010101u);
+}
+
+dvec4 squares_of(uint first, uint end) {
+  dvec4 sum = dvec4(0.0);
+  [[unroll]] for (uint c = first; c < end; ++c) sum += dvec4(held[c]) * dvec4(held[c]);
   return sum;
 }
 
-// Codes of the normed vector, zeros up to a multiple of 64, into shared memory, with their scale and sum.
-// The gain was fetched.
-void quantise(NormInput v, uint gain) {
-  const float inverse = inverse_rms(v);
-  held_inverse = inverse;
-  const uint fours = v.k / 4;
-  const uint blocks = row_units(v.k);
-  uint top = floatBitsToUint(1e-5);
-  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
-    if (gl_LocalInvocationID.x + c * kInvocations < fours) {
-      held[c] = normed_four(held[c], held_gain[c], inverse);
-      top = top_bits(top, held[c]);
-    }
+uint norm_held(uint top, uint first, uint end) {
+  [[unroll]] for (uint c = first; c < end; ++c) {
+    held[c] = normed_four(held[c], held_gain[c]);
+    top = top_bits(top, held[c]);
   }
-  const uint rest = gl_LocalInvocationID.x + kHeld * kInvocations;
-  for (uint i = rest; i < fours; i += kInvocations) {
-    top = top_bits(top, normed_four(four_of(v, i), gains[gain + i], inverse));
-  }
-  const float largest = uintBitsToFloat(max_over_group(top));
-  const float steps = quantiser_steps(largest);
+  return top;
+}
+
+int store_held(uint fours, float steps, uint first, uint end) {
   int sum = 0;
-  [[unroll]] for (uint c = 0; c < kHeld; ++c) {
-    const uint i = gl_LocalInvocationID.x + c * kInvocations;
-    if (i < 16 * blocks) sum += store_codes(i, blocks, i < fours ? held[c] : vec4(0.0), steps);
+  [[unroll]] for (uint c = first; c < end; ++c) {
+    if (four_index(c) < fours) sum += store_codes(four_index(c), fours / 16, held[c], steps);
   }
-  for (uint i = rest; i < 16 * blocks; i += kInvocations) {
-    const vec4 y = i < fours ? normed_four(four_of(v, i), gains[gain + i], inverse) : vec4(0.0);
-    sum += store_codes(i, blocks, y, steps);
-  }
+  return sum;
+}
+
+// Codes of the normed vector into shared memory, with their scale and sum. The vector was received;
+// `gain` is where its gains begin and `share` 1 / k. False if anyone waited in vain.
+bool quantise(uint k, uint gain, double share) {
+  const uint fours = k / 4;
+  const bool is_wide = fours > kUsual * kInvocations;
+  fetch_gain(gain, 0, kUsual, fours);
+  if (is_wide) fetch_gain(gain, kUsual, kHeld, fours);
+  dvec4 squares = squares_of(0, kUsual);  // beyond the vector, zeros are held
+  if (is_wide) squares += squares_of(kUsual, kHeld);
+  const dvec2 halves = squares.xy + squares.zw;
+  inverse = inverse_root(sum_over_group(halves.x + halves.y) * share + double(p.epsilon));
+  uint top = norm_held(floatBitsToUint(1e-5), 0, kUsual);
+  if (is_wide) top = norm_held(top, kUsual, kHeld);
+  const float largest = uintBitsToFloat(max_over_group(top));
+  const bool is_whole = in_vain == 0;  // between two barriers that nobody waits behind: the same for all
+  const float steps = steps_to(largest);
+  int sum = store_held(fours, steps, 0, kUsual);
+  if (is_wide) sum += store_held(fours, steps, kUsual, kHeld);
   sum = subgroupAdd(sum);
-  if (subgroupElect()) part_sum[gl_SubgroupID] = sum;
+  if (subgroupElect()) part_sum[gl_SubgroupID / 4][gl_SubgroupID % 4] = sum;
   barrier();
-  int all = 0;
-  for (uint i = gl_SubgroupInvocationID; i < subgroups; i += gl_SubgroupSize) all += part_sum[i];
-  code_sum = subgroupAdd(all);
+  ivec4 all = part_sum[0];
+  [[unroll]] for (uint i = 1; i < kMaxSubgroups / 4; ++i) all += part_sum[i];
+  code_sum = (all.x + all.y) + (all.z + all.w);
   precise float scale = largest * kUnit;
   code_scale = scale;
+  return is_whole;
 }

@@ -56,7 +56,7 @@ class Layers {
     norm(x, floats(weights, part_.input_norm), p_.hidden);
     multiply(weights + kLayoutUnit * part_.qkv, floats(weights, part_.qkv_scales), qkv_rows(p_),
              p_.hidden, qkv);
-    attend(layer, trace, qkv, attended);
+    attend(layer, qkv, attended);
     norm(attended, floats(weights, part_.attention_norm), q_rows(p_));
     multiply(weights + kLayoutUnit * part_.attention_out,
              floats(weights, part_.attention_out_scales), p_.hidden, q_rows(p_), middle);
@@ -114,14 +114,14 @@ class Layers {
     }
   }
 
-  // Rotation works in place, on a copy in the room for sums.
-  void attend(std::uint32_t layer, std::byte* trace, const float* qkv, float* attended) const {
+  // Rotation works in place, on a copy.
+  void attend(std::uint32_t layer, const float* qkv, float* attended) const {
     const AttentionParams params{.m = 1,
                                  .heads = p_.heads,
                                  .kv_heads = p_.kv_heads,
                                  .head_dim = p_.head_dim,
                                  .capacity = p_.capacity};
-    auto* rotated = reinterpret_cast<float*>(trace + kLayoutUnit * traced_.sums);
+    auto* rotated = reinterpret_cast<float*>(call_.buffers[5] + kLayoutUnit * work_.turned);
     std::copy_n(qkv, qkv_rows(p_), rotated);
     const auto words = static_cast<std::uint32_t>(row_bytes(cache_.packing, p_.head_dim) / 4);
     std::byte* keys = call_.buffers[3] + kLayoutUnit * 2 * layer * cache_half_units(p_, words);
