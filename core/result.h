@@ -30,7 +30,20 @@ enum class Status : std::uint8_t {
   NotRun,  // planned, but the run ended before it
 };
 
-// What to run. `id` is "<variant>/n<n>_k<k>_b<m>" plus "/hot" for cached weights: it contains no
+// All layers of a model for one token, whose keys and values join those of `position` tokens.
+struct LayersShape {
+  std::uint32_t layers = 0;
+  std::uint32_t ffn = 0;
+  std::uint32_t heads = 0;
+  std::uint32_t kv_heads = 0;
+  std::uint32_t head_dim = 0;
+  std::uint32_t position = 0;
+
+  bool operator==(const LayersShape&) const = default;
+};
+
+// What to run. `id` is "<variant>/n<n>_k<k>_b<m>" plus "/hot" for cached weights, or for all layers
+// "<variant>/l<layers>_h<hidden>_f<ffn>_q<heads>_kv<kv_heads>_d<head_dim>_p<position>": it contains no
 // machine, so that reports of different machines can be joined on it.
 struct Case {
   std::string id;
@@ -42,6 +55,8 @@ struct Case {
   std::uint32_t k = 0;
   bool hot = false;  // weights cached between launches; else rotated through memory
   std::uint64_t seed = 0;
+  std::optional<LayersShape>
+      layers;  // op "layers"; n and k are then the width between layers, m is 1
 };
 
 // One input that was checked: the kind of data, its seed, and a digest of it.

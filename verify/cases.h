@@ -56,6 +56,11 @@ std::vector<float> make_angles(std::uint32_t capacity, std::uint32_t head_dim);
 // the format. `largest` is the largest magnitude of the row.
 double storage_bound(Packing packing, double value, double largest);
 
+// The launch of Layers that is timed, and its weights: what the first buffer of the launch, which is left
+// empty, is to hold.
+Launch timed_layers(const KernelVariant& variant, const Case& spec);
+Bytes timed_layers_weights(const Case& spec);
+
 // Launches of each op's battery (cases_*.cpp).
 std::vector<Launch> matmul_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> norm_battery(const KernelVariant& variant, std::uint64_t seed);

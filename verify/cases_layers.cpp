@@ -2,8 +2,10 @@
 #include <cmath>
 #include <memory>
 
+#include "core/random.h"
 #include "kernels/layers_layout.h"
 #include "verify/cases.h"
+#include "verify/layers_data.h"
 
 // Layers: each part is judged on what the kernel itself gave that part, so that one bound a part is
 // enough and nothing is amplified on the way.
@@ -12,8 +14,7 @@ namespace rotor {
 namespace {
 
 constexpr std::size_t kUnit = 16;
-constexpr float kEpsilon = 1e-5f;
-constexpr std::uint32_t kSpare = 3;  // rows of the cache behind the position
+constexpr float kEpsilon = kLayersEpsilon;
 // Indices of the contract's buffers.
 constexpr std::size_t kCache = 3, kWork = 5, kNormed = 6;
 
@@ -28,7 +29,6 @@ constexpr Sizes kSizes[] = {{1, 64, 64, 1, 1, 64},      {2, 128, 192, 4, 1, 32},
 // Around the splits and blocks of positions that kernels work in.
 constexpr std::uint32_t kPositions[] = {0, 1, 31, 32, 63, 64, 127, 128, 200, 300, 700};
 
-enum class Stream : std::uint8_t { Normal, Outlier, Zeros, Huge };
 struct StreamName {
   Stream stream;
   const char* name;
@@ -38,146 +38,7 @@ constexpr StreamName kStreams[] = {{Stream::Normal, "llm_like"},
                                    {Stream::Zeros, "zeros"},
                                    {Stream::Huge, "huge_scale"}};
 
-struct Weights {
-  std::vector<std::int8_t> trits;  // [n, k]
-  std::vector<float> scales;       // [n]
-  std::uint32_t n = 0;
-  std::uint32_t k = 0;
-};
-struct LayerData {
-  Weights qkv, attention_out, gate_up, down;
-  std::vector<float> input_norm, attention_norm, post_norm, ffn_norm;
-};
-
-struct LayersCase {
-  LayersParams params;
-  Packing packing;
-  std::uint32_t position;
-  std::vector<LayerData> layers;
-  std::vector<float> final_norm;
-  std::vector<float> angles;
-  std::vector<float> x;
-  Bytes cache;
-};
-
-float normal(Random& random) {
-  double sum = -2;
-  for (int i = 0; i < 4; ++i) sum += random.uniform();
-  return static_cast<float>(sum * std::sqrt(3.0));
-}
-
-Weights make_weights(Random& random, std::uint32_t n, std::uint32_t k, float scale) {
-  Weights w{std::vector<std::int8_t>(std::size_t{n} * k), std::vector<float>(n), n, k};
-  for (std::int8_t& t : w.trits)
-    t = static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
-  // The first rows reach the largest sums.
-  for (std::uint32_t r = 0; r < std::min(n, 2u); ++r) {
-    std::fill_n(w.trits.begin() + static_cast<std::ptrdiff_t>(std::size_t{r} * k), k,
-                static_cast<std::int8_t>(r == 0 ? 1 : -1));
-  }
-  for (float& s : w.scales) s = scale * static_cast<float>(0.5 + random.uniform());
-  return w;
-}
-
-std::vector<float> make_gain(Random& random, std::uint32_t k) {
-  std::vector<float> gain(k);
-  for (float& g : gain) {
-    g = static_cast<float>(0.5 + random.uniform());
-    if (random.below(16) == 0) g = random.below(2) == 0 ? -g : 0;
-  }
-  return gain;
-}
-
-std::vector<float> make_stream(Random& random, Stream stream, std::uint32_t k) {
-  std::vector<float> x(k);
-  if (stream == Stream::Zeros) return x;
-  for (float& v : x) v = normal(random) * (stream == Stream::Huge ? 2e3f : 1.0f);
-  if (stream == Stream::Outlier) x[random.below(k)] = 300;
-  return x;
-}
-
-std::uint32_t row_words_of(const LayersCase& c) {
-  return static_cast<std::uint32_t>(row_bytes(c.packing, c.params.head_dim) / 4);
-}
-
-// Random rows up to the position, NaN bytes from there on.
-Bytes make_cache(const LayersCase& c, Random& random) {
-  const LayersParams& p = c.params;
-  const std::size_t half = kUnit * cache_half_units(p, row_words_of(c));
-  Bytes cache(2 * p.layers * half, std::byte{0xFF});
-  std::vector<float> row(p.head_dim);
-  for (std::uint32_t h = 0; h < 2 * p.layers; ++h) {
-    for (std::uint32_t i = 0; i < c.position * p.kv_heads; ++i) {
-      for (float& v : row) v = normal(random);
-      const Bytes bytes = reference::encode_row(c.packing, row);
-      std::copy(bytes.begin(), bytes.end(),
-                cache.begin() + static_cast<std::ptrdiff_t>(h * half + i * bytes.size()));
-    }
-  }
-  return cache;
-}
-
-LayersCase make_case(Packing packing, std::uint64_t seed, const Sizes& s, std::uint32_t position,
-                     Stream stream) {
-  LayersCase c{.params = {s.layers, s.hidden, s.ffn, s.heads, s.kv_heads, s.head_dim,
-                          position + 1 + kSpare, kEpsilon},
-               .packing = packing,
-               .position = position};
-  const LayersParams& p = c.params;
-  Random random(mix(seed) ^ mix(position) ^ s.hidden ^ (s.heads << 16));
-  for (std::uint32_t i = 0; i < s.layers; ++i) {
-    // Scores of queries and keys are a few units wide, so that attention is neither flat nor a choice
-    // of one.
-    const auto wide = [](std::uint32_t k) { return 0.03f / std::sqrt(static_cast<float>(k)); };
-    c.layers.push_back({make_weights(random, qkv_rows(p), s.hidden, wide(s.hidden)),
-                        make_weights(random, s.hidden, q_rows(p), wide(q_rows(p))),
-                        make_weights(random, 2 * s.ffn, s.hidden, wide(s.hidden)),
-                        make_weights(random, s.hidden, s.ffn, wide(s.ffn)),
-                        make_gain(random, s.hidden), make_gain(random, q_rows(p)),
-                        make_gain(random, s.hidden), make_gain(random, s.ffn)});
-  }
-  c.final_norm = make_gain(random, s.hidden);
-  c.angles = make_angles(p.capacity, p.head_dim);
-  c.x = make_stream(random, stream, s.hidden);
-  c.cache = make_cache(c, random);
-  return c;
-}
-
-// --- Weights as the contract lays them ------------------------------------------------------------
-
-void put(Bytes& bytes, std::uint32_t units, std::span<const float> values) {
-  const auto from = std::as_bytes(values);
-  std::copy(from.begin(), from.end(), bytes.begin() + static_cast<std::ptrdiff_t>(kUnit * units));
-}
-
-void put(Bytes& bytes, std::uint32_t units, const Weights& w) {
-  const Bytes packed = pack(TernaryMatrix(w.n, w.k, w.trits, 1.0f), Packing::Bits2);
-  std::copy(packed.begin(), packed.end(),
-            bytes.begin() + static_cast<std::ptrdiff_t>(kUnit * units));
-}
-
-Bytes weights_of(const LayersCase& c) {
-  const LayerParts at = layer_parts(c.params);
-  Bytes bytes(kUnit * weights_units(c.params));
-  for (std::uint32_t i = 0; i < c.params.layers; ++i) {
-    const LayerData& layer = c.layers[i];
-    const std::uint32_t base = i * at.end;
-    put(bytes, base + at.qkv, layer.qkv);
-    put(bytes, base + at.attention_out, layer.attention_out);
-    put(bytes, base + at.gate_up, layer.gate_up);
-    put(bytes, base + at.down, layer.down);
-    put(bytes, base + at.qkv_scales, layer.qkv.scales);
-    put(bytes, base + at.attention_out_scales, layer.attention_out.scales);
-    put(bytes, base + at.gate_up_scales, layer.gate_up.scales);
-    put(bytes, base + at.down_scales, layer.down.scales);
-    put(bytes, base + at.input_norm, layer.input_norm);
-    put(bytes, base + at.attention_norm, layer.attention_norm);
-    put(bytes, base + at.post_norm, layer.post_norm);
-    put(bytes, base + at.ffn_norm, layer.ffn_norm);
-  }
-  put(bytes, c.params.layers * at.end, c.final_norm);
-  return bytes;
-}
+using Weights = LayerData::Weights;
 
 // --- What each part should give -------------------------------------------------------------------
 
@@ -252,10 +113,15 @@ class Judge {
   Judge(const LayersCase& c, After after) : c_(c), p_(c.params), after_(after) {}
 
   Comparison run() {
-    std::span<const float> x = c_.x;
-    for (std::uint32_t layer = 0; layer < p_.layers; ++layer) x = judge_layer(layer, x);
+    std::vector<Comparison> layers(p_.layers);
+    for_each_of(p_.layers, [&](std::uint32_t layer) {
+      Judge judge(c_, after_);
+      judge.judge_layer(layer);
+      layers[layer] = std::move(judge.result_);
+    });
+    for (const Comparison& layer : layers) result_.merge(layer);
     const reference::Floats last =
-        reference::rms_norm(input_of(x), c_.final_norm, kEpsilon, 1, p_.hidden);
+        reference::rms_norm(input_of(input(p_.layers)), c_.final_norm, kEpsilon, 1, p_.hidden);
     expect(last, view_as<float>(after_[kNormed]));
     judge_meeting();
     return std::move(result_);
@@ -272,8 +138,14 @@ class Judge {
     result_.merge(compare_bounded(want.value, want.bound, 1, got, got.size(), got.size()));
   }
 
-  std::span<const float> judge_layer(std::uint32_t layer, std::span<const float> x) {
-    const LayerData& d = c_.layers[layer];
+  // The residual stream in front of a layer.
+  std::span<const float> input(std::uint32_t layer) const {
+    return layer == 0 ? c_.x : traced(layer - 1, trace_parts(p_).result, p_.hidden);
+  }
+
+  void judge_layer(std::uint32_t layer) {
+    const LayerData d = make_layer(p_, c_.weights_seed, layer);
+    const auto x = input(layer);
     const TraceParts at = trace_parts(p_);
     const auto qkv = traced(layer, at.qkv, qkv_rows(p_));
     const auto attended = traced(layer, at.attended, q_rows(p_));
@@ -285,7 +157,6 @@ class Judge {
     expect(added_to(x, product(attended, d.attention_norm, d.attention_out)), middle);
     expect(gated(product(middle, d.post_norm, d.gate_up)), inner);
     expect(added_to(middle, product(inner, d.ffn_norm, d.down)), out);
-    return out;
   }
 
   void judge_attention(std::uint32_t layer, std::span<const float> qkv,
@@ -323,6 +194,7 @@ class Judge {
     untouched(begin, mine);
     untouched(behind, end);
     std::vector<float> rows;
+    rows.reserve((behind - begin) / bytes * p_.head_dim);
     for (std::size_t at = begin; at < behind; at += bytes) {
       const auto row =
           reference::decode_row(c_.packing, p_.head_dim, after_[kCache].subspan(at, bytes));
@@ -367,7 +239,13 @@ std::string shape_text(const LayersCase& c) {
          " position=" + std::to_string(c.position);
 }
 
-Launch layers_launch(std::shared_ptr<const LayersCase> c, std::uint64_t seed, const char* name) {
+LayersParams params_of(const Sizes& s, std::uint32_t position) {
+  return {s.layers, s.hidden, s.ffn, s.heads, s.kv_heads, s.head_dim, position + 1 + kSpareRows,
+          kEpsilon};
+}
+
+Launch layers_launch(std::shared_ptr<const LayersCase> c, Bytes weights, std::uint64_t seed,
+                     const char* name) {
   Launch launch;
   launch.distribution = name;
   launch.shape = shape_text(*c);
@@ -377,7 +255,7 @@ Launch layers_launch(std::shared_ptr<const LayersCase> c, std::uint64_t seed, co
   launch.params.assign(params.begin(), params.end());
   Bytes work(kUnit * work_parts(c->params).end, std::byte{0xFF});
   std::fill_n(work.begin(), kUnit * work_parts(c->params).traces, std::byte{0});
-  launch.buffers = {weights_of(*c),
+  launch.buffers = {std::move(weights),
                     to_bytes(std::vector<std::uint32_t>{c->position, 1}),
                     to_bytes(c->angles),
                     c->cache,
@@ -398,12 +276,32 @@ std::vector<Launch> layers_battery(const KernelVariant& variant, std::uint64_t s
       const bool large = sizes.hidden > 1000;  // a few of these are enough, and they take long
       if (large && position % 700 != 0 && position != 63 && position != 200) continue;
       const StreamName& stream = kStreams[next++ % std::size(kStreams)];
+      const LayersParams params = params_of(sizes, position);
+      const std::uint64_t weights_seed =
+          mix(seed) ^ mix(position) ^ params.hidden ^ (params.heads << 16);
       const auto c = std::make_shared<LayersCase>(
-          make_case(variant.packing, seed, sizes, position, stream.stream));
-      launches.push_back(layers_launch(c, seed, stream.name));
+          make_layers_case(variant.packing, seed, weights_seed, params, position, stream.stream));
+      launches.push_back(layers_launch(c, pack_layers(params, weights_seed), seed, stream.name));
     }
   }
   return launches;
+}
+
+LayersParams layers_params(const Case& spec) {
+  const LayersShape& s = spec.layers.value();
+  return params_of({s.layers, spec.k, s.ffn, s.heads, s.kv_heads, s.head_dim}, s.position);
+}
+
+// The weights do not depend on position and cache: all cases of a shape have the same.
+Bytes timed_layers_weights(const Case& spec) {
+  return pack_layers(layers_params(spec), mix(spec.seed));
+}
+
+Launch timed_layers(const KernelVariant& variant, const Case& spec) {
+  const auto c = std::make_shared<LayersCase>(
+      make_layers_case(variant.packing, spec.seed, mix(spec.seed), layers_params(spec),
+                       spec.layers->position, Stream::Normal));
+  return layers_launch(c, {}, spec.seed, kStreams[0].name);
 }
 
 }  // namespace rotor

@@ -63,7 +63,16 @@ void Copies::fill(std::span<const std::byte> content) {
 
 void Copies::fill(std::uint32_t copy, std::span<const std::byte> content) {
   assert(content.size() == bytes_);
-  device_.write(guarded(copy), with_guards(content, stride()));
+  const View area = guarded(copy);
+  if (bytes_ < kBufferBytes) {
+    device_.write(area, with_guards(content, stride()));
+    return;
+  }
+  // A large area from where its content lies.
+  const Bytes guard(stride() - kGuard - bytes_, kGuardByte);
+  device_.write({*area.buffer, area.offset, kGuard}, std::span(guard).first(kGuard));
+  device_.write((*this)[copy], content);
+  device_.write({*area.buffer, area.offset + kGuard + bytes_, guard.size()}, guard);
 }
 
 Copies::Found Copies::found(std::span<const std::byte> guarded) const {

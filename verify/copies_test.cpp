@@ -17,6 +17,18 @@ std::size_t intact(const Copies& copies) {
   return count;
 }
 
+TEST(Copies, LargeOnesAreWrittenFromWhereTheyLie) {
+  constexpr std::size_t kLarge = (8u << 20) + kBytes;
+  const auto device = open_cpu({.threads = 1});
+  Copies copies(*device, kLarge, 2);
+  const Bytes content(kLarge, std::byte{3});
+  for (std::uint32_t copy = 0; copy < 2; ++copy) copies.fill(copy, content);
+  EXPECT_EQ(intact(copies), 2u);
+  Bytes bytes;
+  const Copies::Found found = copies.read(1, bytes);
+  EXPECT_TRUE(std::equal(found.content.begin(), found.content.end(), content.begin()));
+}
+
 TEST(Copies, HoldTheirContentApart) {
   const auto device = open_cpu({.threads = 1});
   Copies copies(*device, kBytes, 3);

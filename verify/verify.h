@@ -20,8 +20,13 @@ class ReferenceCache {
   struct Data;
   Data& data() { return *data_; }
 
+  // The packed weights of all layers; those of the last shape and seed are kept.
+  std::shared_ptr<const std::vector<std::byte>> layers_weights(const Case& spec);
+
  private:
   std::unique_ptr<Data> data_;
+  Case layers_of_;
+  std::shared_ptr<const std::vector<std::byte>> layers_weights_;
 };
 
 // The full battery of input distributions on small odd shapes and batches (measuring-and-verifying
@@ -29,36 +34,82 @@ class ReferenceCache {
 // op. Run once per row of the registry before it is trusted with anything.
 Verdict check_battery(Device& device, const KernelVariant& variant, std::uint64_t seed);
 
-// One matmul variant on one shape and batch: its buffers filled with checked data, ready to be timed.
-class MatmulTrial {
+// A kernel with its buffers full of checked data, ready to be timed.
+class Trial {
+ public:
+  virtual ~Trial() = default;
+  // Poisons outputs, launches and compares, at least twice. Every output is compared. Leaves in the
+  // buffers what is timed.
+  virtual Verdict check() = 0;
+  // Enqueues launch number `i`; it uses copy i modulo rotate_buffers of the weights.
+  virtual void dispatch(std::uint64_t i) = 0;
+  // Poisons every output, so that check_timed sees what the timed launches wrote.
+  virtual void poison_outputs() = 0;
+  // Compares what the timed launches left, the guards and the inputs; completes the verdict of `check`.
+  virtual void check_timed(Verdict& verdict) = 0;
+
+  virtual std::uint64_t macs() const = 0;          // of one launch
+  virtual std::uint64_t min_bytes() const = 0;     // that one launch must at least move
+  virtual std::uint64_t weight_bytes() const = 0;  // of these, packed weights, scales and gains
+};
+
+// A matmul, or all layers where the case has them. As MatmulTrial's constructor.
+std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
+                                  std::uint32_t rotate_buffers, ReferenceCache& references);
+
+// One matmul variant on one shape and batch.
+class MatmulTrial final : public Trial {
  public:
   // Weights are copied into `rotate_buffers` buffers, with an output each. The reference is computed
   // by all cores of the host. Throws UnsupportedError and DeviceError. `references` must outlive the
   // trial.
   MatmulTrial(Device& device, const KernelVariant& variant, const Case& spec,
               std::uint32_t rotate_buffers, ReferenceCache& references);
-  ~MatmulTrial();
+  ~MatmulTrial() override;
 
-  // Poisons outputs, launches and compares, twice, for the composite (a token of every kind, in as
-  // many launches as a small batch needs) and for the data that is timed: llm_like, what a model
-  // sees. Leaves that in the buffers and poison in the outputs. Every output is compared.
-  Verdict check();
-  // Enqueues launch number `i`; it uses weight and output buffer i modulo rotate_buffers.
-  void dispatch(std::uint64_t i);
-  // Poisons every output, so that check_timed sees what the timed launches wrote.
-  void poison_outputs();
-  // Compares what the timed launches left in every output buffer that was used, the guards and the
-  // inputs; completes the verdict of `check`.
-  void check_timed(Verdict& verdict);
+  // For the composite (a token of every kind, in as many launches as a small batch needs) and for the
+  // data that is timed: llm_like, what a model sees.
+  Verdict check() override;
+  void dispatch(std::uint64_t i) override;
+  void poison_outputs() override;
+  void check_timed(Verdict& verdict) override;
 
-  std::uint64_t macs() const;          // of one launch
-  std::uint64_t min_bytes() const;     // weights + activations + outputs of one launch
-  std::uint64_t weight_bytes() const;  // packed weights and scales
+  std::uint64_t macs() const override;
+  std::uint64_t min_bytes() const override;  // weights + activations + outputs
+  std::uint64_t weight_bytes() const override;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// All layers of a model for one token (Op::Layers). Each launch computes the same again, in one work and
+// cache: it reads no row of the cache that it writes.
+class LayersTrial final : public Trial {
+ public:
+  // As MatmulTrial's. The weights of 2B4T are half a gigabyte, on the host as on the device.
+  LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
+              std::uint32_t rotate_buffers, ReferenceCache& references);
+  ~LayersTrial() override;
+
+  // Each part of each layer is judged on what the kernel itself gave that part.
+  Verdict check() override;
+  void dispatch(std::uint64_t i) override;
+  void poison_outputs() override;
+  void check_timed(Verdict& verdict) override;
+
+  std::uint64_t macs() const override;       // of products and attention
+  std::uint64_t min_bytes() const override;  // weights, gains, scales; rows of the cache, the token
+  std::uint64_t weight_bytes() const override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Of a case with layers: what its kernel is called with, and how much it reads of that.
+LayersParams layers_params(const Case& spec);
+std::uint64_t layers_weight_bytes(const Case& spec);
 
 // Injected bugs and how many of them verification found (measuring-and-verifying A.2, A.5).
 struct SelfTest {

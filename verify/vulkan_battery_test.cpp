@@ -72,5 +72,33 @@ TEST_P(VulkanRow, PassesTheBattery) {
 
 INSTANTIATE_TEST_SUITE_P(All, VulkanRow, testing::ValuesIn(vulkan_rows()), row_name);
 
+// All layers of a small model as they are timed: copies of the weights in turns, many launches a submission.
+TEST(VulkanLayers, PassATrial) {
+  DeviceList list;
+  list_vulkan({}, list);
+  bool ran = false;
+  for (std::size_t i = 0; i < list.devices.size(); ++i) {
+    const std::unique_ptr<Device> device = open_vulkan(i, {});
+    ReferenceCache references;
+    for (const KernelVariant* row : vulkan_rows()) {
+      if (row->op != Op::Layers || !supports(device->info(), *row, 1)) continue;
+      Case spec{.m = 1, .n = 256, .k = 256, .seed = 3};
+      spec.layers = LayersShape{4, 320, 4, 2, 64, 70};
+      try {
+        const std::unique_ptr<Trial> trial = make_trial(*device, *row, spec, 3, references);
+        Verdict verdict = trial->check();
+        for (std::uint64_t launch = 0; launch < 7; ++launch) trial->dispatch(launch);
+        trial->check_timed(verdict);
+        EXPECT_TRUE(verdict.passed()) << row->name << ": " << verdict.message;
+        EXPECT_TRUE(verdict.timed_output_verified) << row->name;
+        ran = true;
+      } catch (const UnsupportedError& e) {
+        std::printf("%s: unsupported: %s\n", list.devices[i].id.c_str(), e.what());
+      }
+    }
+  }
+  if (!ran) GTEST_SKIP() << "no Vulkan device here runs all layers at once";
+}
+
 }  // namespace
 }  // namespace rotor

@@ -1,0 +1,256 @@
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "kernels/layers_layout.h"
+#include "verify/cases.h"
+#include "verify/copies.h"
+#include "verify/verdicts.h"
+#include "verify/verify.h"
+
+namespace rotor {
+namespace {
+
+std::span<const BufferSpec> specs() {
+  return contract(Op::Layers).buffers;
+}
+
+bool is_output(std::size_t index) {
+  return specs()[index].access == Access::Write || specs()[index].access == Access::ReadWrite;
+}
+
+std::string quoted_name(std::size_t index) {
+  return std::string(1, '\'').append(specs()[index].name).append("'");
+}
+
+}  // namespace
+
+std::uint64_t layers_weight_bytes(const Case& spec) {
+  return std::uint64_t{kLayoutUnit} * weights_units(layers_params(spec));
+}
+
+std::shared_ptr<const Bytes> ReferenceCache::layers_weights(const Case& spec) {
+  const auto same_weights = [](LayersShape a, LayersShape b) {
+    a.position = b.position = 0;
+    return a == b;
+  };
+  const bool known = layers_weights_ && layers_of_.k == spec.k && layers_of_.seed == spec.seed &&
+                     same_weights(*layers_of_.layers, *spec.layers);
+  if (!known) {
+    layers_weights_.reset();
+    layers_weights_ = std::make_shared<const Bytes>(timed_layers_weights(spec));
+    layers_of_ = spec;
+  }
+  return layers_weights_;
+}
+
+namespace {
+
+// What a run left in the buffers that it writes, in the order of the contract.
+struct Outputs {
+  std::vector<Bytes> bytes;  // with guards
+  std::vector<std::span<const std::byte>> contents;
+};
+
+}  // namespace
+
+struct LayersTrial::State {
+  Device& device;
+  Case spec;
+  LayersParams params;
+  Launch launch;  // its first buffer, the weights, lies in `packed`
+  std::unique_ptr<Kernel> kernel;
+  std::shared_ptr<const Bytes> packed;
+  Copies weights;              // one per rotation
+  std::vector<Copies> others;  // one each, in the order of the contract
+  bool used = false;           // a launch wrote since the poison
+
+  Copies& other(std::size_t index) { return others[index - 1]; }
+  void fill(std::size_t index, unsigned pattern);
+  void poison(unsigned pattern);
+  void dispatch(std::uint32_t copy);
+  Outputs run(std::uint32_t copy, unsigned pattern, Verdict& verdict);
+  Outputs outputs(Verdict& verdict);
+  bool judge(const Outputs& outputs, const char* code, const std::string& when,
+             Verdict& verdict) const;
+  void check_inputs_unchanged(Verdict& verdict);
+  std::string where() const { return launch.distribution + " " + launch.shape + ": "; }
+};
+
+LayersTrial::LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
+                         std::uint32_t rotate_buffers, ReferenceCache& references) {
+  assert(rotate_buffers > 0);
+  std::unique_ptr<Kernel> kernel = device.prepare(variant);  // first: it may not run here
+  std::shared_ptr<const Bytes> packed = references.layers_weights(spec);
+  state_.reset(new State{device,
+                         spec,
+                         layers_params(spec),
+                         timed_layers(variant, spec),
+                         std::move(kernel),
+                         packed,
+                         Copies(device, packed->size(), rotate_buffers),
+                         {}});
+  State& s = *state_;
+  for (std::size_t i = 1; i < specs().size(); ++i) {
+    s.others.emplace_back(device, buffer_bytes(Op::Layers, i, s.launch.params, variant.packing), 1);
+    s.fill(i, 0);
+  }
+  for (std::uint32_t copy = 0; copy < rotate_buffers; ++copy) s.weights.fill(copy, *packed);
+}
+
+LayersTrial::~LayersTrial() = default;
+
+// As a buffer is before a launch: what is only written holds poison.
+void LayersTrial::State::fill(std::size_t index, unsigned pattern) {
+  if (specs()[index].access != Access::Write) return other(index).fill(0, launch.buffers[index]);
+  Bytes bytes(other(index).bytes());
+  fill_poison(bytes, pattern);
+  other(index).fill(0, bytes);
+}
+
+void LayersTrial::State::poison(unsigned pattern) {
+  for (std::size_t i = 1; i < specs().size(); ++i) {
+    if (is_output(i)) fill(i, pattern);
+  }
+  used = false;
+}
+
+void LayersTrial::State::dispatch(std::uint32_t copy) {
+  std::vector<View> views = {weights[copy]};
+  for (const Copies& buffer : others) views.push_back(buffer[0]);
+  device.dispatch(*kernel, views, launch.params);
+  used = true;
+}
+
+Outputs LayersTrial::State::outputs(Verdict& verdict) {
+  Outputs all{std::vector<Bytes>(specs().size()), {specs().size(), std::span<const std::byte>{}}};
+  for (std::size_t i = 1; i < specs().size(); ++i) {
+    if (!is_output(i)) continue;
+    const Copies::Found found = other(i).read(0, all.bytes[i]);
+    if (!found.guards_intact) {
+      verdict.guards_intact = false;
+      add_failure(verdict, Status::FailGuard, "guard_overwritten",
+                  where() + "wrote outside " + quoted_name(i));
+    }
+    all.contents[i] = found.content;
+  }
+  return all;
+}
+
+Outputs LayersTrial::State::run(std::uint32_t copy, unsigned pattern, Verdict& verdict) {
+  poison(pattern);
+  dispatch(copy);
+  device.finish();
+  return outputs(verdict);
+}
+
+bool LayersTrial::State::judge(const Outputs& outputs, const char* code, const std::string& when,
+                               Verdict& verdict) const {
+  const Comparison found = launch.judge(outputs.contents);
+  add_comparison(verdict, found);
+  if (!found.equal()) {
+    add_failure(verdict, Status::FailVerify, code, where() + when + describe_mismatches(found));
+  } else if (found.suspects != 0) {
+    add_failure(verdict, Status::SuspectNumeric, "quality_bound",
+                where() + describe_suspects(found));
+  }
+  return found.equal();
+}
+
+void LayersTrial::State::check_inputs_unchanged(Verdict& verdict) {
+  bool same = true;
+  for (std::size_t i = 1; i < specs().size(); ++i) {
+    if (is_output(i)) continue;
+    Bytes bytes;
+    const Copies::Found found = other(i).read(0, bytes);
+    same = same && found.guards_intact && std::ranges::equal(found.content, launch.buffers[i]);
+  }
+  weights.each([&](std::uint32_t, const Copies::Found& found) {
+    same = same && found.guards_intact &&
+           std::memcmp(found.content.data(), packed->data(), packed->size()) == 0;
+  });
+  if (same) return;
+  verdict.inputs_unchanged = false;
+  add_failure(verdict, Status::FailGuard, "input_changed", where() + "changed one of its inputs");
+}
+
+// Two launches with different poison, on the first and the last copy of the weights.
+Verdict LayersTrial::check() {
+  State& s = *state_;
+  Verdict verdict = start_verdict(Op::Layers);
+  const Outputs left = s.run(0, 0, verdict);
+  const Outputs again = s.run(s.weights.count() - 1, 1, verdict);
+  for (std::size_t i = 1; i < specs().size(); ++i) {
+    const auto first = left.contents[i];
+    const auto second = again.contents[i];
+    if (std::memcmp(first.data(), second.data(), first.size()) == 0) continue;
+    const std::string name = quoted_name(i);
+    if (specs()[i].access == Access::Write && any_poison_left(first, second)) {
+      verdict.poison_cleared = false;
+      add_failure(verdict, Status::FailVerify, "poison_left",
+                  s.where() + "left part of " + name + " unwritten");
+    } else {
+      verdict.repeat_bitwise_equal = false;
+      add_failure(verdict, Status::FailNondeterministic, "runs_differ",
+                  s.where() + "two launches on the same input differ in " + name);
+    }
+  }
+  s.judge(left, "wrong_values", "", verdict);
+  verdict.inputs.push_back(
+      {s.launch.distribution, s.spec.seed, s.launch.digest, verdict.mismatches});
+  for (const auto bytes : left.contents) {
+    verdict.output_digest = digest(bytes, verdict.output_digest);
+  }
+  s.check_inputs_unchanged(verdict);
+  poison_outputs();
+  return verdict;
+}
+
+void LayersTrial::dispatch(std::uint64_t i) {
+  state_->dispatch(static_cast<std::uint32_t>(i % state_->weights.count()));
+}
+
+void LayersTrial::poison_outputs() {
+  state_->poison(0);
+}
+
+void LayersTrial::check_timed(Verdict& verdict) {
+  State& s = *state_;
+  s.device.finish();
+  const Outputs outputs = s.outputs(verdict);
+  const bool right = s.judge(outputs, "wrong_values_timed", "after timing ", verdict) && s.used;
+  s.check_inputs_unchanged(verdict);
+  verdict.timed_output_verified = right && verdict.guards_intact && verdict.inputs_unchanged;
+}
+
+std::uint64_t LayersTrial::macs() const {
+  const LayersParams& p = state_->params;
+  const std::uint64_t positions = std::uint64_t{state_->spec.layers->position} + 1;
+  const std::uint64_t products = std::uint64_t{qkv_rows(p)} * p.hidden +
+                                 std::uint64_t{p.hidden} * q_rows(p) +
+                                 std::uint64_t{3} * p.ffn * p.hidden;
+  return p.layers * (products + 2 * positions * q_rows(p));
+}
+
+// Of the cache all rows in front of the position are read, and those of the position written.
+std::uint64_t LayersTrial::min_bytes() const {
+  const LayersParams& p = state_->params;
+  const std::uint64_t rows =
+      2 * std::uint64_t{p.layers} * p.kv_heads * (state_->spec.layers->position + 1);
+  return weight_bytes() + rows * row_bytes(state_->kernel->variant().packing, p.head_dim) +
+         2 * std::uint64_t{p.hidden} * sizeof(float);
+}
+
+std::uint64_t LayersTrial::weight_bytes() const {
+  return state_->weights.bytes();
+}
+
+std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
+                                  std::uint32_t rotate_buffers, ReferenceCache& references) {
+  if (spec.layers) {
+    return std::make_unique<LayersTrial>(device, variant, spec, rotate_buffers, references);
+  }
+  return std::make_unique<MatmulTrial>(device, variant, spec, rotate_buffers, references);
+}
+
+}  // namespace rotor
