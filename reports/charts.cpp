@@ -49,6 +49,10 @@ json case_of(const CaseResult& result, const Derived& derived, std::size_t index
                 {"median_s", number(derived.median_s)},
                 {"ops_per_s", number(derived.ops_per_s)},
                 {"ops_per_byte", number(derived.ops_per_s / derived.bytes_per_s)}};
+  if (const auto& layers = spec.layers) {
+    point["layers"] = layers->layers;
+    point["position"] = layers->position;
+  }
   if (derived.speedup) point["speedup"] = number(*derived.speedup);
   if (derived.share) point["share"] = number(*derived.share);
   if (derived.limit) point["limiter"] = limiter_name(derived.limit->limiter);

@@ -218,6 +218,7 @@ void Comparing::find_winners() {
   using Work = std::tuple<bool, std::uint32_t, std::uint32_t, std::uint32_t>;
   std::map<Work, std::vector<const ComparedCase*>> works;
   for (const ComparedCase& c : out_.cases) {
+    if (c.spec.layers) continue;  // kernels that differ by the cache's format do not compete
     works[{c.spec.hot, c.spec.n, c.spec.k, c.spec.m}].push_back(&c);
   }
   double taus = 0;

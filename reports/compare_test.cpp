@@ -152,6 +152,20 @@ TEST(Compare, WinnersThatDifferCostSomething) {
   EXPECT_DOUBLE_EQ(c.all.speedup, std::sqrt(1.0 / 3));
 }
 
+TEST(Compare, LayersAreJoinedByPositionAndHaveNoWinner) {
+  const Report a = report_of(
+      {timed_layers("layers_f16", 4, steady(1e-3)), timed_layers("layers_f16", 2047, steady(2e-3)),
+       timed_layers("layers_f32", 4, steady(3e-3)), timed("matmul_x", 1, steady(1e-4))});
+  const Report b = report_of(
+      {timed_layers("layers_f16", 2047, steady(4e-3)), timed_layers("layers_f16", 4, steady(4e-3)),
+       timed_layers("layers_f32", 4, steady(3e-3)), timed("matmul_x", 1, steady(1e-4))});
+  const ReportComparison c = compare_reports(a, b);
+  ASSERT_THAT(c.cases, SizeIs(4));
+  EXPECT_DOUBLE_EQ(c.cases[0].speedup, 0.25);
+  EXPECT_DOUBLE_EQ(c.cases[1].speedup, 0.5);
+  EXPECT_THAT(c.winners, IsEmpty());
+}
+
 TEST(Compare, DevicesAreJoinedByTheirIdElseByTheirBackend) {
   Report a = report_of({timed("matmul_fast", 1, steady(1e-4))});
   Report b = a;

@@ -71,21 +71,32 @@ std::string result_row(const Report& report, const CaseResult& result,
              limit_cell(*d), check_name(result.verdict));
 }
 
-// Shapes in the order of the plan; within one, memory before cache and small batches first.
+// Shapes in the order of the plan; within one, memory before cache and small batches first. All layers
+// of a model at a position are a shape.
 struct Group {
   std::uint32_t n = 0;
   std::uint32_t k = 0;
+  std::optional<LayersShape> layers;
   std::map<std::pair<bool, std::uint32_t>, std::vector<std::size_t>> blocks;  // (hot, m) -> results
 };
+
+std::string group_title(const Group& group) {
+  if (group.layers) {
+    return std::to_string(group.layers->layers) + " layers of " + std::to_string(group.k) +
+           ", position " + std::to_string(group.layers->position);
+  }
+  return "n " + std::to_string(group.n) + " × k " + std::to_string(group.k);
+}
 
 std::vector<Group> group_by_shape(const Report& report) {
   std::vector<Group> groups;
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     const Case& spec = report.results[i].spec;
     if (!is_shown(report.results[i])) continue;
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group& g) { return g.n == spec.n && g.k == spec.k; });
-    if (group == groups.end()) group = groups.insert(group, {spec.n, spec.k, {}});
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
+      return g.n == spec.n && g.k == spec.k && g.layers == spec.layers;
+    });
+    if (group == groups.end()) group = groups.insert(group, {spec.n, spec.k, spec.layers, {}});
     group->blocks[{spec.hot, spec.m}].push_back(i);
   }
   return groups;
@@ -102,9 +113,8 @@ void sort_by_time(std::vector<std::size_t>& indices, const AllDerived& derived) 
 }
 
 std::string group_table(const Report& report, Group group, const AllDerived& derived) {
-  const std::string title = "n " + std::to_string(group.n) + " × k " + std::to_string(group.k);
-  std::string out =
-      '\n' + row(title, "time", "spread", "GB/s", "GOP/s", "× dense", "limit", "check");
+  std::string out = '\n' + row(group_title(group), "time", "spread", "GB/s", "GOP/s", "× dense",
+                               "limit", "check");
   for (auto& [key, indices] : group.blocks) {
     const auto [hot, m] = key;
     out += " batch " + std::to_string(m) + (hot ? ", weights in cache" : "") + '\n';
@@ -135,9 +145,11 @@ class Legend {
   std::vector<std::string> names_;
 };
 
-// The winner of each shape and batch: what a dispatcher wants to know, and most readers too.
-std::string winners_table(const Report& report, const std::vector<Group>& groups,
+// The winner of each shape and batch: what a dispatcher wants to know, and most readers too. Kernels for
+// all layers differ by the format of the cache, and do not compete.
+std::string winners_table(const Report& report, std::vector<Group> groups,
                           const AllDerived& derived) {
+  std::erase_if(groups, [](const Group& group) { return group.layers.has_value(); });
   std::vector<std::uint32_t> batches;
   for (const Group& group : groups) {
     for (const auto& block : group.blocks) {

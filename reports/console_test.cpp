@@ -64,6 +64,16 @@ TEST(Console, TablesListTheFastestFirstAndWhatIsWrongLast) {
   EXPECT_THAT(text, Not(HasSubstr("matmul_other")));  // unsupported: the closing block tells
 }
 
+TEST(Console, LayersHaveATableForEachPositionAndWinNothing) {
+  const std::string text = result_tables(sample_report_with_layers());
+  const std::size_t near = text.find("30 layers of 2560, position 4 ");
+  const std::size_t far = text.find("30 layers of 2560, position 2047 ");
+  ASSERT_NE(far, std::string::npos);
+  EXPECT_LT(near, far);
+  EXPECT_THAT(text.substr(near, far - near), HasSubstr("layers_f16"));
+  EXPECT_THAT(text.substr(text.find("Fastest")), Not(HasSubstr("layers_f16")));
+}
+
 TEST(Console, LimitsAreShownAndWhatIsAboveThemIsAnAlarm) {
   Report report = sample_report();
   // 1,638,400 bytes of a 100 us case, at 16.4 GB/s and then at half of that.

@@ -43,7 +43,7 @@ Derived derive_one(const std::vector<Roof>& roofs, const CaseResult& result) {
 // What must be equal for two kernels to have done the same work.
 std::string work_of(const Case& c) {
   return std::to_string(c.n) + '/' + std::to_string(c.k) + '/' + std::to_string(c.m) +
-         (c.hot ? "/hot" : "");
+         (c.hot ? "/hot" : "") + (c.layers ? "/layers" : "");
 }
 
 }  // namespace

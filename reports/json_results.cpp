@@ -10,13 +10,26 @@
 namespace rotor {
 namespace {
 
+Json shape_json(const Case& spec) {
+  Json shape = {{"n", spec.n}, {"k", spec.k}, {"batch", spec.m}};
+  if (const auto& layers = spec.layers) {
+    shape["layers"] = layers->layers;
+    shape["ffn"] = layers->ffn;
+    shape["heads"] = layers->heads;
+    shape["kv_heads"] = layers->kv_heads;
+    shape["head_dim"] = layers->head_dim;
+    shape["position"] = layers->position;
+  }
+  return shape;
+}
+
 Json case_json(const Case& spec) {
   return {{"id", spec.id},
           {"key", hex_key(case_key(spec))},
           {"op", spec.op},
           {"backend", spec.backend},
           {"variant", spec.variant},
-          {"shape", {{"n", spec.n}, {"k", spec.k}, {"batch", spec.m}}},
+          {"shape", shape_json(spec)},
           {"params", {{"seed", hex_seed(spec.seed)}, {"cache", spec.hot ? "hot" : "cold_rotate"}}}};
 }
 
@@ -30,6 +43,11 @@ Case read_case(const JsonReader& in) {
   spec.n = shape.get<std::uint32_t>("n");
   spec.k = shape.get<std::uint32_t>("k");
   spec.m = shape.get<std::uint32_t>("batch");
+  if (shape.has("layers")) {
+    const auto size = [&](const char* name) { return shape.get<std::uint32_t>(name); };
+    spec.layers = LayersShape{size("layers"),   size("ffn"),      size("heads"),
+                              size("kv_heads"), size("head_dim"), size("position")};
+  }
   if (in.has("params")) {
     spec.seed = in.at("params").hex("seed");
     spec.hot = in.at("params").text("cache") == "hot";

@@ -48,6 +48,31 @@ TEST(Json, DerivesTheSpeedUpOverTheDenseRow) {
   EXPECT_DOUBLE_EQ(fast["derived"]["bytes_per_s"], 2560.0 * 2560 / 4 / 100e-6);
 }
 
+TEST(Json, LayersAreShapesOfTheirOwn) {
+  const Report report = sample_report_with_layers();
+  const Json json = Json::parse(write_json(report));
+  EXPECT_THAT(schema_violations(schema(), json.dump()), IsEmpty());
+  const Json& shape = json["results"][7]["case"]["shape"];
+  EXPECT_EQ(shape["layers"], 30);
+  EXPECT_EQ(shape["position"], 2047);
+  EXPECT_FALSE(json["results"][0]["case"]["shape"].contains("layers"));
+  const Report read = read_json(json.dump(), "report");
+  EXPECT_EQ(read.results[7].spec.layers, report.results[7].spec.layers);
+  EXPECT_FALSE(read.results[0].spec.layers);
+  // A row with a dense product of the width between layers is no base for them.
+  EXPECT_TRUE(json["results"][7]["perf"]["derived"]["speedup_over_dense"].is_null());
+  EXPECT_NE(case_key(read.results[6].spec), case_key(read.results[7].spec));
+  Case half = read.results[7].spec;
+  half.layers->layers = 15;
+  EXPECT_NE(case_key(half), case_key(read.results[7].spec));
+}
+
+// Keys of reports that were written before there were layers.
+TEST(Json, KeysOfProductsStayTheSame) {
+  const Case spec{"", "matmul", "cpu", "matmul_trits5_avx512vbmi", 1, 640, 2560, false, 3};
+  EXPECT_EQ(hex_key(case_key(spec)), "4307df630c55e4ee");
+}
+
 TEST(Json, SixtyFourBitNumbersAreText) {
   const Json json = Json::parse(write_json(sample_report()));
   EXPECT_EQ(json["run"]["seed"], "0x5eed");
@@ -97,6 +122,7 @@ TEST(Json, TheSchemaRejectsWhatMustNotBeRepresentable) {
       {"unsupported without reason", "/results/4/reason", nullptr},
       {"zero time", "/results/0/perf/samples_ns/0", 0},
       {"no samples", "/results/0/perf/samples_ns", Json::array()},
+      {"no layers", "/results/0/case/shape/layers", 0},
       {"another major version", "/format/version", "2.0.0"},
       {"unknown status", "/results/0/status", "great"},
       {"space in a case id", "/results/0/case/id", "cpu/a b"},

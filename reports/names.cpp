@@ -98,11 +98,24 @@ std::string hex_key(std::uint64_t value) {
   return text;
 }
 
+namespace {
+
+// Only where there are layers: the keys of all other cases are as they were before there were any.
+std::string layers_part(const Case& spec) {
+  if (!spec.layers) return "";
+  const LayersShape& s = *spec.layers;
+  return R"(","layers":")" + std::to_string(s.layers) + '/' + std::to_string(s.ffn) + '/' +
+         std::to_string(s.heads) + '/' + std::to_string(s.kv_heads) + '/' +
+         std::to_string(s.head_dim) + '/' + std::to_string(s.position);
+}
+
+}  // namespace
+
 std::uint64_t case_key(const Case& spec) {
   return fnv1a(R"({"backend":")" + spec.backend + R"(","batch":)" + std::to_string(spec.m) +
                R"(,"cache":")" + (spec.hot ? "hot" : "cold_rotate") + R"(","k":)" +
                std::to_string(spec.k) + R"(,"n":)" + std::to_string(spec.n) + R"(,"op":")" +
-               spec.op + R"(","variant":")" + spec.variant + R"("})");
+               spec.op + R"(","variant":")" + spec.variant + layers_part(spec) + R"("})");
 }
 
 }  // namespace rotor

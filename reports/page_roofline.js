@@ -4,6 +4,7 @@ const opNames = {
   matmul: "ternary × int8",
   matmul_half: "ternary × FP16",
   matmul_dense: "dense FP32",
+  layers: "all layers",
 };
 
 // Reading from memory and from the fastest cache; every arithmetic rate.

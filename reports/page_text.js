@@ -17,11 +17,16 @@ function showRate(perSecond, what) {
   return `${threeDigits(perSecond * factor)} ${unit}${what}/s`;
 }
 
+// All layers of a model at a position are a shape.
+function shapeOf(c) {
+  return c.layers ? `${c.layers} layers of ${c.k}, position ${c.position}` : `${c.n}×${c.k}`;
+}
+
 // What is said of a case wherever it is a point.
 function caseText(c) {
   const text = [
     c.variant,
-    `${c.n}×${c.k}, batch ${c.batch}${c.hot ? ", weights cached" : ""}`,
+    `${shapeOf(c)}, batch ${c.batch}${c.hot ? ", weights cached" : ""}`,
     showSeconds(c.median_s) + (c.speedup ? `, ${threeDigits(c.speedup)}× dense FP32` : ""),
     `${showRate(c.ops_per_s, "OP")} at ${threeDigits(c.ops_per_byte)} per byte`,
   ];

@@ -15,10 +15,6 @@ function firstOfEach(objects, key) {
   return [...new Map(objects.map((object) => [key(object), object]).reverse()).values()].reverse();
 }
 
-function shapeOf(c) {
-  return `${c.n}×${c.k}`;
-}
-
 // The beginning that all names share says nothing in a chart; whole words only.
 function commonStart(names) {
   const words = names[0].split("_");

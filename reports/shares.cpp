@@ -26,6 +26,7 @@ std::string why_no_time(const CaseResult& result) {
 // What its kind of work leaves to say, whatever the times are; empty: nothing.
 std::string why_other_work(const CaseResult& result) {
   if (result.spec.op == "matmul_half") return "calculates in FP16, not in int8";
+  if (result.spec.layers) return "all layers at once, no single product";
   if (result.spec.op != "matmul") return "no product with ternary weights";
   if (result.spec.hot) return "weights from a cache; those of a model come from memory";
   return "";

@@ -88,6 +88,17 @@ inline CaseResult failed(const std::string& variant, std::uint32_t m) {
   return r;
 }
 
+// All layers of a model at once.
+inline CaseResult timed_layers(const std::string& variant, std::uint32_t position,
+                               std::vector<double> samples_s) {
+  CaseResult r = timed(variant, 1, std::move(samples_s));
+  r.spec.id = "cpu/" + variant + "/l30_p" + std::to_string(position);
+  r.spec.op = "layers";
+  r.spec.layers = LayersShape{30, 6912, 20, 5, 128, position};
+  r.measurement->min_bytes = r.measurement->weight_bytes = 525506560;
+  return r;
+}
+
 inline RunStart run_start(std::vector<CaseResult> plan) {
   RunStart start;
   start.run.id = "20260101T000000Z-0123456789abcdef";
@@ -201,10 +212,19 @@ inline std::vector<Record> sample_records() {
           run_end(2, "1 case is wrong")};
 }
 
-inline Report sample_report() {
+inline Report sample_report(const std::vector<Record>& records = sample_records()) {
   Journal journal("");
-  for (const Record& record : sample_records()) journal.append(record);
+  for (const Record& record : records) journal.append(record);
   return journal.report();
+}
+
+// Two cases more.
+inline Report sample_report_with_layers() {
+  std::vector<Record> records = sample_records();
+  for (const std::uint32_t position : {4u, 2047u}) {
+    std::get<RunStart>(records[0]).plan.push_back(timed_layers("layers_f16", position, {50e-3}));
+  }
+  return sample_report(records);
 }
 
 }  // namespace rotor
