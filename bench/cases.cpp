@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "runtime/choose.h"
+#include "verify/verify.h"
 
 namespace rotor {
 namespace {
@@ -22,10 +23,10 @@ std::string short_name(const KernelVariant& variant) {
 }
 
 PlannedCase plan_case(const DeviceInfo& device, const KernelVariant& variant, const Shape& shape,
-                      std::uint32_t m, bool hot) {
+                      std::uint32_t m, bool hot, const std::string& id) {
   PlannedCase planned{&variant, {}};
   CaseResult& result = planned.result;
-  result.spec = {case_id(variant, shape, m, hot),
+  result.spec = {id,
                  std::string(contract(variant.op).name),
                  std::string(backend_name(variant.backend)),
                  short_name(variant),
@@ -44,6 +45,17 @@ PlannedCase plan_case(const DeviceInfo& device, const KernelVariant& variant, co
     result.verdict.message = support.message;
   }
   return planned;
+}
+
+// All weights are one binding.
+void require_room(const DeviceInfo& device, CaseResult& result) {
+  if (result.verdict.status != Status::NotRun) return;
+  const std::uint64_t bytes = layers_weight_bytes(result.spec);
+  if (bytes <= device.max_view_bytes) return;
+  result.verdict.status = Status::Unsupported;
+  result.verdict.reason_code = "view_too_small";
+  result.verdict.message = "binds at most " + std::to_string(device.max_view_bytes) + " of the " +
+                           std::to_string(bytes) + " bytes of weights";
 }
 
 }  // namespace
@@ -109,7 +121,8 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
   std::vector<PlannedCase> plan;
   const auto add = [&](const KernelVariant& variant, const Shape& shape, std::uint32_t m,
                        bool hot) {
-    PlannedCase planned = plan_case(device, variant, shape, m, hot);
+    PlannedCase planned =
+        plan_case(device, variant, shape, m, hot, case_id(variant, shape, m, hot));
     if (!filter.matches(planned.result.spec.id)) return;
     planned.result.spec.seed = seed;
     planned.result.repro = repro + " --filter '^" + planned.result.spec.id + "$'";
@@ -125,6 +138,36 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
         add(variant, shape, m, false);
         if (also_hot) add(variant, shape, m, true);
       }
+    }
+  }
+  return plan;
+}
+
+std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
+                           const LayersShape& s) {
+  return std::string(variant.name) + "/l" + std::to_string(s.layers) + "_h" +
+         std::to_string(hidden) + "_f" + std::to_string(s.ffn) + "_q" + std::to_string(s.heads) +
+         "_kv" + std::to_string(s.kv_heads) + "_d" + std::to_string(s.head_dim) + "_p" +
+         std::to_string(s.position);
+}
+
+std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Filter& filter,
+                                     std::uint64_t seed, const std::string& repro) {
+  static constexpr std::uint32_t kHidden = 2560;
+  std::vector<PlannedCase> plan;
+  for (const std::uint32_t position : kLayersPositions) {
+    const LayersShape shape{30, 6912, 20, 5, 128, position};
+    for (const KernelVariant& variant : variants()) {
+      if (variant.op != Op::Layers || variant.backend != device.backend) continue;
+      if (variant.backend == Backend::Cpu) continue;
+      const std::string id = layers_case_id(variant, kHidden, shape);
+      if (!filter.matches(id)) continue;
+      PlannedCase planned = plan_case(device, variant, {kHidden, kHidden}, 1, false, id);
+      planned.result.spec.layers = shape;
+      planned.result.spec.seed = seed;
+      planned.result.repro = repro + " --filter '^" + id + "$'";
+      require_room(device, planned.result);
+      plan.push_back(std::move(planned));
     }
   }
   return plan;
@@ -153,7 +196,8 @@ std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filte
              suits(v, choice.m, choice.shape.n) && supports(device, v, choice.m);
     });
     if (row == rows.end()) continue;
-    PlannedCase planned = plan_case(device, *row, choice.shape, choice.m, choice.hot);
+    PlannedCase planned = plan_case(device, *row, choice.shape, choice.m, choice.hot,
+                                    case_id(*row, choice.shape, choice.m, choice.hot));
     if (!filter.matches(planned.result.spec.id)) continue;
     planned.result.spec.seed = seed;
     planned.result.repro = repro + " --suite gate --filter '^" + planned.result.spec.id + "$'";

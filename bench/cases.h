@@ -21,6 +21,8 @@ std::vector<Shape> model_shapes(const Config& config);
 
 inline constexpr std::uint32_t kBatches[] = {1, 5, 8, 32, 128};
 inline constexpr std::uint32_t kHotBatches[] = {1, 128};  // timed with cached weights as well
+// Positions of the token that goes through all layers: hardly a cache, and a long one.
+inline constexpr std::uint32_t kLayersPositions[] = {4, 2047};
 
 bool is_matmul(Op op);
 
@@ -51,11 +53,21 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
                                      const Filter& filter, std::uint64_t seed,
                                      const std::string& repro);
 
+// Every row of the device's backend that runs all layers of a model at once, on the shape of 2B4T with a
+// short cache and a long one. Not those of the CPU: composites of portable kernels, there to be compared
+// with, which nobody runs.
+std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Filter& filter,
+                                     std::uint64_t seed, const std::string& repro);
+
 // The cases of the gate: few enough for a round in a second. The device's first choice for a token on
 // two shapes from memory and one from the cache, and for 32 tokens; its first rows with int8 weights
 // and with FP16 activations.
 std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filter,
                                    std::uint64_t seed, const std::string& repro);
+
+// "vulkan/layers_f16/l30_h2560_f6912_q20_kv5_d128_p4".
+std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
+                           const LayersShape& shape);
 
 // "cpu/matmul_bitpacked_avx2/n2560_k6912_b1", with "/hot" behind it for cached weights.
 std::string case_id(const KernelVariant& variant, const Shape& shape, std::uint32_t m, bool hot);

@@ -92,6 +92,43 @@ TEST(Cases, RowsThatTheDeviceCannotRunAreListedWithTheReason) {
   }
 }
 
+TEST(Cases, AllLayersAtOnceAreCasesOfGpusOnly) {
+  DeviceInfo gpu;
+  gpu.id = "vulkan:0";
+  gpu.backend = Backend::Vulkan;
+  gpu.features = ~Features{0};
+  const auto plan = plan_layers(gpu, Filter({}), 7, "rotor-bench");
+  std::set<std::string> ids;
+  const std::regex schema_pattern("^[a-z0-9_]+(/[A-Za-z0-9_.:=+@-]+)+$");
+  std::size_t rows = 0;
+  for (const KernelVariant& v : variants()) {
+    rows += v.op == Op::Layers && v.backend == Backend::Vulkan;
+  }
+  EXPECT_EQ(plan.size(), rows * std::size(kLayersPositions));
+  for (const PlannedCase& planned : plan) {
+    const Case& spec = planned.result.spec;
+    EXPECT_TRUE(ids.insert(spec.id).second) << spec.id;
+    EXPECT_TRUE(std::regex_match(spec.id, schema_pattern)) << spec.id;
+    EXPECT_EQ(spec.id, layers_case_id(*planned.variant, spec.k, spec.layers.value()));
+    EXPECT_EQ(spec.op, "layers");
+    EXPECT_EQ(planned.result.verdict.status, Status::NotRun);
+    EXPECT_EQ(planned.result.repro, "rotor-bench --filter '^" + spec.id + "$'");
+  }
+  EXPECT_TRUE(plan_layers(cpu(~Features{0}), Filter({}), 7, "").empty());
+  EXPECT_TRUE(plan_layers(gpu, Filter({"matmul"}), 7, "").empty());
+  for (const auto& [features, view_bytes, reason] :
+       {std::tuple{Features{feature::Baseline}, std::size_t{1} << 40, "no_"},
+        std::tuple{~Features{0}, std::size_t{1} << 27, "view_too_small"}}) {
+    gpu.features = features;
+    gpu.max_view_bytes = view_bytes;
+    for (const PlannedCase& planned : plan_layers(gpu, Filter({}), 7, "")) {
+      EXPECT_EQ(planned.result.verdict.status, Status::Unsupported);
+      EXPECT_TRUE(planned.result.verdict.reason_code.starts_with(reason))
+          << planned.result.verdict.reason_code;
+    }
+  }
+}
+
 TEST(Cases, FiltersCombine) {
   const std::string id = "cpu/matmul_bitpacked_avx2/n2560_k6912_b1";
   struct Row {

@@ -15,8 +15,11 @@ constexpr double kSampleLaunches = 5;
 // not seem to fit is only put off.
 constexpr double kGuessPerMac = 0.5e-9;
 constexpr double kGuessPerWeight = 20e-9;
+// All layers at once: made and judged on all cores.
+constexpr double kGuessPerLayersWeight = 5e-9;
 
 double weights_of(const Unit& unit) {
+  if (unit.layers_weights > 0) return unit.layers_weights;
   return static_cast<double>(unit.n) * unit.k;
 }
 double macs_of(const Unit& unit) {
@@ -39,7 +42,7 @@ Pace::Pace(std::vector<Unit> units, std::uint64_t seed)
 // takes as long as with a few large ones).
 double Pace::estimate_cost(const Unit& unit) const {
   const double weights = weights_of(unit);
-  double overhead = kGuessPerWeight * weights;
+  double overhead = (unit.layers_weights > 0 ? kGuessPerLayersWeight : kGuessPerWeight) * weights;
   double launch = kGuessPerMac * macs_of(unit);
   if (const auto found = seen_.find(unit.variant); found != seen_.end()) {
     const auto distance = [&](const Seen& s) {

@@ -26,6 +26,7 @@ struct Unit {
   std::uint32_t k = 0;
   std::vector<std::size_t> cases;  // of the plan
   double worth = 1;                // how many times its cost others may cost and still be left out
+  double layers_weights = 0;       // of all matrices, where it is not one of n by k
 };
 
 struct Visit {

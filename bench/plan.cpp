@@ -8,6 +8,7 @@
 #include "model/session.h"
 #include "reports/report.h"
 #include "runtime/choose.h"
+#include "verify/verify.h"
 
 namespace rotor {
 namespace {
@@ -18,6 +19,10 @@ std::string battery_id(const KernelVariant& variant) {
 
 bool runs_matmuls(const std::string& suite) {
   return suite == "all" || suite == "matmul";
+}
+
+bool runs_layers(const std::string& suite) {
+  return suite == "all" || suite == "layers";
 }
 
 // The KV suite has results of its own; a filter on case names leaves it out of "all".
@@ -77,8 +82,9 @@ std::vector<const KernelVariant*> choose_rows(const BenchOptions& options, const
   for (const PlannedCase& planned : cases) timed.insert(planned.variant);
   std::vector<const KernelVariant*> rows;
   for (const KernelVariant& variant : variants()) {
-    const bool in_suite =
-        options.suite == "all" || (runs_matmuls(options.suite) && is_matmul(variant.op));
+    const bool in_suite = options.suite == "all" ||
+                          (runs_matmuls(options.suite) && is_matmul(variant.op)) ||
+                          (runs_layers(options.suite) && variant.op == Op::Layers);
     if (timed.count(&variant) > 0 || (in_suite && filter.matches(battery_id(variant)))) {
       rows.push_back(&variant);
     }
@@ -116,7 +122,10 @@ std::vector<Unit> BenchPlan::units_of(const DeviceInfo& device) const {
     const bool same = !units.empty() && units.back().variant == variant &&
                       units.back().m == spec.m && units.back().n == spec.n &&
                       units.back().k == spec.k;
-    if (!same) units.push_back({variant, spec.m, spec.n, spec.k, {}});
+    if (!same || spec.layers) units.push_back({variant, spec.m, spec.n, spec.k, {}});
+    if (spec.layers) {  // two bits a weight
+      units.back().layers_weights = 4 * static_cast<double>(layers_weight_bytes(spec));
+    }
     // Every speed-up needs the dense time.
     if (cases[i].variant->op == Op::MatmulDense) units.back().worth = 10;
     units.back().cases.push_back(i);
@@ -153,6 +162,10 @@ BenchPlan make_plan(const BenchOptions& options) {
     } else if (options.suite == "gate") {
       more = plan_gate(device, filter, options.seed, plan.repro);
     }
+    if (runs_layers(options.suite)) {
+      std::vector<PlannedCase> layers = plan_layers(device, filter, options.seed, plan.repro);
+      std::move(layers.begin(), layers.end(), std::back_inserter(more));
+    }
     std::move(more.begin(), more.end(), std::back_inserter(plan.cases));
   }
   plan.rows = choose_rows(options, filter, plan.cases);
@@ -165,7 +178,7 @@ BenchPlan make_plan(const BenchOptions& options) {
 }
 
 std::vector<std::string> suite_names() {
-  return {"all", "matmul", "kv", "model", "quality", "gate"};
+  return {"all", "matmul", "layers", "kv", "model", "quality", "gate"};
 }
 
 }  // namespace rotor

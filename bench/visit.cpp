@@ -60,6 +60,7 @@ std::string without_cache(const std::string& id) {
 }
 
 std::uint64_t bytes_per_copy(const KernelVariant& variant, const Case& spec) {
+  if (spec.layers) return layers_weight_bytes(spec);
   const std::uint64_t weights = is_ternary(variant.packing)
                                     ? packed_bytes(variant.packing, spec.n, spec.k)
                                     : row_bytes(variant.packing, spec.k) * spec.n;
@@ -81,7 +82,7 @@ void Visitor::prepare(const KernelVariant& variant, CaseResult& result) {
   {
     events_.phase("fill");
     const Phase fill(result, "fill");
-    trial_ = std::make_unique<MatmulTrial>(device_, variant, result.spec, rotation_, references_);
+    trial_ = make_trial(device_, variant, result.spec, rotation_, references_);
   }
   events_.phase("check");
   const Phase check(result, "check");

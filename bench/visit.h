@@ -54,7 +54,7 @@ class Visitor {
   VisitEvents events_;
   ReferenceCache& references_;
   std::string trial_of_;  // the case id, without "/hot", that the trial was made for
-  std::unique_ptr<MatmulTrial> trial_;
+  std::unique_ptr<Trial> trial_;
   Verdict verdict_;  // of the trial's check
   std::uint32_t attempts_ = 1;
   std::uint32_t rotation_ = 1;
