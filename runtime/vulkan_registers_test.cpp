@@ -71,7 +71,9 @@ bool check_row(VkDevice device, VulkanPipelines& pipelines, const KernelVariant&
   for (const Statistic& s : statistics) {
     if (!says_spilled(s.name)) continue;
     ++counts;
-    EXPECT_EQ(s.value, 0u) << row.name << ", tile " << tile_text(row.tile) << ": " << s.name;
+    // NVIDIA's driver 580 leaves something else in the upper half.
+    EXPECT_EQ(static_cast<std::uint32_t>(s.value), 0u)
+        << row.name << ", tile " << tile_text(row.tile) << ": " << s.name;
   }
   EXPECT_GT(counts, 0u) << row.name << ": the driver does not count spills";
   return true;
