@@ -1,8 +1,10 @@
 #include "bench/kv.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "bench/sampling.h"
+#include "bench/waker.h"
 #include "core/stats.h"
 #include "runtime/devices.h"
 #include "verify/faults.h"
@@ -101,8 +103,10 @@ void time_kv(Device& device, const Checkpoint& checkpoint, const KvSuite& suite,
     Transformer transformer(kernels, checkpoint, {.head = head});
     const std::uint32_t last = std::min(checkpoint.config().max_positions - 1, kPositions[6]);
     KvTimingTrial trial(device, transformer, suite.format, last, suite.seed);
+    const std::unique_ptr<Waker> waker = make_waker(device);
     for (const std::uint32_t position : kPositions) {
       if (position > last || !suite.go_on()) return;
+      if (waker) waker->wake();
       KvTiming timing = time_position(trial, position);
       timing.model = suite.model;
       timing.head = head_format_name(head);
