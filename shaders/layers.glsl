@@ -21,7 +21,6 @@ layout(binding = 0, std430) readonly restrict buffer Scales { float scales[]; };
 layout(binding = 1, std430) readonly restrict buffer Step { uint step_[]; };      // position
 layout(binding = 2, std430) readonly restrict buffer Angles { float angles[]; };  // [capacity, cos sin]
 layout(binding = 3, std430) writeonly buffer NewRows { uint new_rows[]; };  // the cache, where this token goes
-layout(binding = 3, std430) writeonly buffer NewRowsWide { uvec4 new_rows_wide[]; };  // the same
 layout(binding = 3, std430) readonly restrict buffer Cache { uint cache[]; };  // rows of earlier tokens
 layout(binding = 3, std430) readonly restrict buffer CacheWide { uvec4 cache_wide[]; };  // the same
 layout(binding = 4, std430) readonly restrict buffer X { vec4 x[]; };  // [hidden]
@@ -37,8 +36,6 @@ shared uint layer_units;   // of weights
 uint self;    // within the work-group, in the order of subgroups and their lanes
 uint splits;  // of the positions
 uint apart;   // work-groups that do attention and nothing else until it is done; 0: all do all
-
-uint subgroups() { return kInvocations / gl_SubgroupSize; }
 
 // The mail of a layer, in words.
 uint mail_of(uint layer) { return 4 * (at_work.mail + layer * mailed.end); }
@@ -132,10 +129,10 @@ NormInput input_of(uint layer, uint kind) {
 uint gain_of(uint layer, uint kind) { return layer * layer_units + (layer == p.layers ? 0 : plan[kind].gain); }
 
 Product product_of(uint layer, uint kind) {
-  Product m = plan[kind].product;
-  m.units += layer * layer_units;
-  m.scales += layer * layer_units;
-  return m;
+  Product product = plan[kind].product;
+  product.units += layer * layer_units;
+  product.scales += layer * layer_units;
+  return product;
 }
 
 Output output_of(uint layer, uint kind) {

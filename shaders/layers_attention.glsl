@@ -230,6 +230,8 @@ void add_splits(Item item, uint mail, uint traces) {
   const uint each = (p.head_dim + splits - 1) / splits;
   const uint first = item.head * p.head_dim + item.split * each;
   const uint count = min(each, p.head_dim - min(item.split * each, p.head_dim));
+  // Nobody waits for a split without a share, so what it waited for could be cleared before it came.
+  if (count == 0) return;
   barrier();  // what lies here is no longer read
   if (i < count * splits) {
     const uint word = mail + 4 * mailed.sums + mail_word(i / count * q_rows(p) + first + i % count);

@@ -47,10 +47,12 @@ uvec4 look_four(uint mail, uint i) {
 
 bool is_missing(uvec4 four) { return any(equal(four, uvec4(0))); }
 
+// A NaN if it does not come: whatever is made of it, by whomever, does not look like a result.
 float wait_word(uint bits, uint word) {
   [[dont_unroll]] for (uint looks = 0; bits == 0; ++looks) {
     if (looks == kPatience) {
       give_up();
+      bits = 0x7FC00000u;
       break;
     }
     bits = look(word);

@@ -59,29 +59,29 @@ struct Members {
 uvec4 fetched[2][kChunk];  // of both rows
 vec2 fetched_scale;        // of the rows
 
-uint team_lane(Product m) { return self & ((1u << m.shift) - 1); }
+uint team_lane(Product product) { return self & ((1u << product.shift) - 1); }
 
-void fetch_unit(Product m, uint task, uint begin, uint c) {
-  const uint row = m.units + task * m.stride * m.blocks;
-  const uint partner = row + m.partner * m.blocks;  // rows are padded to 16: there is one
-  const uint block = begin + team_lane(m) + (c << m.shift);
-  const bool is_there = task < m.tasks && block < m.blocks;
+void fetch_unit(Product product, uint task, uint begin, uint c) {
+  const uint row = product.units + task * product.stride * product.blocks;
+  const uint partner = row + product.partner * product.blocks;  // rows are padded to 16: there is one
+  const uint block = begin + team_lane(product) + (c << product.shift);
+  const bool is_there = task < product.tasks && block < product.blocks;
   fetched[0][c] = is_there ? weights[row + block] : uvec4(0);
   fetched[1][c] = is_there ? weights[partner + block] : uvec4(0);
 }
 
-vec2 scale_of(Product m, uint task) {
-  const uint row = task * m.stride;
-  return vec2(scales[4 * m.scales + row], scales[4 * m.scales + min(row + m.partner, m.n - 1)]);
+vec2 scale_of(Product product, uint task) {
+  const uint row = task * product.stride;
+  return vec2(scales[4 * product.scales + row], scales[4 * product.scales + min(row + product.partner, product.n - 1)]);
 }
 
 // Tasks go round the work-groups, so that each gets as many as another.
-uint first_task(Product m, Members members) { return members.number + members.count * (self >> m.shift); }
+uint first_task(Product product, Members members) { return members.number + members.count * (self >> product.shift); }
 
-void fetch_first_task(Product m, Members members) {
-  const uint task = first_task(m, members);
-  [[unroll]] for (uint c = 0; c < kChunk; ++c) fetch_unit(m, task, 0, c);
-  fetched_scale = scale_of(m, min(task, m.tasks - 1));  // a question first would be waited for
+void fetch_first_task(Product product, Members members) {
+  const uint task = first_task(product, members);
+  [[unroll]] for (uint c = 0; c < kChunk; ++c) fetch_unit(product, task, 0, c);
+  fetched_scale = scale_of(product, min(task, product.tasks - 1));  // a question first would be waited for
 }
 
 // Adds sixteen columns. Two bits of a byte where they lie, without a shift, stand for 1, 4 or 16 times a
@@ -114,10 +114,10 @@ uint look_base(NormInput base, uint row) {
 }
 
 // By the first two lanes of a team, a row each; by the first where the two make one value.
-void store(Product m, Output o, uint task, uint lane, ivec2 acc, uint base) {
+void store(Product product, Output o, uint task, uint lane, ivec2 acc, uint base) {
   const vec2 pair = vec2(scaled(acc.x, fetched_scale.x), scaled(acc.y, fetched_scale.y));
   float value = lane == 0 ? pair.x : pair.y;
-  uint row = task * m.stride + lane;
+  uint row = task * product.stride + lane;
   if (o.kind == kGate) {
     const float gate = pair.x < 0.0 ? 0.0 : pair.x;  // a NaN stays
     precise float inner = gate * gate * pair.y;
@@ -127,50 +127,50 @@ void store(Product m, Output o, uint task, uint lane, ivec2 acc, uint base) {
     precise float added = wait_word(base, o.base.mail + mail_word(row)) + value;
     value = added;
   }
-  if (row < m.n && (o.kind != kGate || lane == 0)) emit(o, row, value);
+  if (row < product.n && (o.kind != kGate || lane == 0)) emit(o, row, value);
 }
 
 // The first task was fetched.
-void multiply(Product m, Output o, Members members) {
-  const uint step = members.count * (kInvocations >> m.shift);
-  uint task = first_task(m, members);
+void multiply(Product product, Output o, Members members) {
+  const uint step = members.count * (kInvocations >> product.shift);
+  uint task = first_task(product, members);
   uint begin = 0;
   ivec4 acc = ivec4(0);
   ivec4 partner_acc = ivec4(0);
-  [[dont_unroll]] while (task < m.tasks) {
+  [[dont_unroll]] while (task < product.tasks) {
     uint next_task = task;
-    uint next_begin = begin + (kChunk << m.shift);
-    if (next_begin >= m.blocks) {
+    uint next_begin = begin + (kChunk << product.shift);
+    if (next_begin >= product.blocks) {
       next_begin = 0;
       next_task += step;
     }
     const bool is_last = next_begin == 0;
-    const uint lane = team_lane(m);
+    const uint lane = team_lane(product);
     const bool stores = is_last && lane < 2;
     uint base = 0;
-    if (stores && o.kind == kAddTo) base = look_base(o.base, min(task * m.stride + lane, m.n - 1));
+    if (stores && o.kind == kAddTo) base = look_base(o.base, min(task * product.stride + lane, product.n - 1));
     [[unroll]] for (uint c = 0; c < kChunk; ++c) {
-      const uint block = begin + lane + (c << m.shift);
-      if (block < m.blocks) {
+      const uint block = begin + lane + (c << product.shift);
+      if (block < product.blocks) {
         [[unroll]] for (uint i = 0; i < 4; ++i) {
-          const uvec4 q = codes[i * m.blocks + block];
+          const uvec4 q = codes[i * product.blocks + block];
           acc = add_dot16(acc, fetched[0][c][i], q);
           partner_acc = add_dot16(partner_acc, fetched[1][c][i], q);
         }
       }
-      fetch_unit(m, next_task, next_begin, c);
+      fetch_unit(product, next_task, next_begin, c);
     }
     if (is_last) {
       ivec2 sums = ivec2(unscaled(acc), unscaled(partner_acc));
       acc = ivec4(0);
       partner_acc = ivec4(0);
       [[unroll]] for (uint bit = 0; bit < kMostShift; ++bit) {
-        if (bit < kLeastShift || (1u << bit < gl_SubgroupSize && bit < m.shift)) {
+        if (bit < kLeastShift || (1u << bit < gl_SubgroupSize && bit < product.shift)) {
           sums += ivec2(subgroupShuffleXor(sums.x, 1u << bit), subgroupShuffleXor(sums.y, 1u << bit));
         }
       }
-      if (stores) store(m, o, task, lane, sums, base);
-      if (next_task < m.tasks) fetched_scale = scale_of(m, next_task);
+      if (stores) store(product, o, task, lane, sums, base);
+      if (next_task < product.tasks) fetched_scale = scale_of(product, next_task);
     }
     task = next_task;
     begin = next_begin;

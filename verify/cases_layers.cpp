@@ -21,11 +21,13 @@ constexpr std::size_t kCache = 3, kWork = 5, kNormed = 6;
 struct Sizes {
   std::uint32_t layers, hidden, ffn, heads, kv_heads, head_dim;
 };
-// No layer at all; one and several; groups of 1, 2, 4, 8; 2B4T's own layer.
-constexpr Sizes kSizes[] = {{1, 64, 64, 1, 1, 64},      {2, 128, 192, 4, 1, 32},
-                            {3, 256, 320, 4, 2, 64},    {2, 128, 128, 8, 1, 16},
-                            {0, 192, 64, 4, 4, 16},     {2, 320, 704, 5, 5, 128},
-                            {1, 2560, 6912, 20, 5, 128}};
+// No layer at all; one and several; groups of 1, 2, 4, 8; 2B4T's own layer; on a GPU of 132 work-groups 5 and
+// 3 splits of the positions, and more heads than work-groups; heads of dimensions between; wide streams.
+constexpr Sizes kSizes[] = {
+    {1, 64, 64, 1, 1, 64},       {2, 128, 192, 4, 1, 32}, {3, 256, 320, 4, 2, 64},
+    {2, 128, 128, 8, 1, 16},     {0, 192, 64, 4, 4, 16},  {2, 320, 704, 5, 5, 128},
+    {1, 2560, 6912, 20, 5, 128}, {2, 128, 64, 24, 3, 16}, {1, 192, 128, 40, 8, 80},
+    {2, 64, 64, 136, 8, 16},     {1, 7168, 64, 4, 2, 48}};
 // Around the splits and blocks of positions that kernels work in.
 constexpr std::uint32_t kPositions[] = {0, 1, 31, 32, 63, 64, 127, 128, 200, 300, 700};
 
