@@ -113,10 +113,11 @@ const Kernel& KernelSet::product(Packing packing, const MatmulParams& params) {
   if (row == nullptr || row->packing != packing || !supports(device_.info(), *row, params.m)) {
     return get(Op::Matmul, packing, params.m, params.n);
   }
-  // A row that was best for so few tokens that wide tiles lay idle is not best for many.
-  if (is_large(m, params.n) && !is_large(batch_class(m).measured, params.n)) {
+  // A row that was best for so few tokens that wide tiles lay idle is not best for many, nor the other way
+  // round.
+  if (is_large(m, params.n) != is_large(batch_class(m).measured, params.n)) {
     const Kernel& usual = get(Op::Matmul, packing, params.m, params.n);
-    if (is_wide(usual.variant())) return usual;
+    if (is_wide(usual.variant()) != is_wide(*row)) return usual;
   }
   for (const std::unique_ptr<Kernel>& kernel : tuned_) {
     const KernelVariant& known = kernel->variant();

@@ -36,7 +36,7 @@ const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m, std
 
 // The prepared kernels of one device. The order of the registry decides; variants whose name
 // contains one of `preferred` come first. Products of weights follow the tuning, unless a variant of
-// theirs is preferred.
+// theirs is preferred, or wide tiles are full (or idle) and were not where the tuning measured.
 class KernelSet {
  public:
   explicit KernelSet(Device& device, std::vector<std::string> preferred = {}, Tuning tuning = {});
