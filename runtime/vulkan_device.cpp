@@ -16,7 +16,7 @@ namespace rotor {
 namespace {
 
 constexpr VkDeviceSize kStagingBytes = VkDeviceSize{8} << 20;
-// Buffers up to this size are mapped where possible: steps, token ids and small results.
+// Buffers up to this size are mapped where possible: steps and token ids.
 constexpr std::size_t kSmallBuffer = 64u << 10;
 // Reading more than this through memory that is not cached costs more than a copy by the device.
 constexpr std::size_t kSmallRead = 1u << 10;

@@ -14,7 +14,7 @@ namespace rotor {
 enum class Residence : std::uint8_t {
   Device,  // fastest for kernels; the host has a pointer only where memory is unified
   Small,   // small and often written by the host: mapped, and still the device's own if possible
-  Host,    // staging: mapped and cached, so that the host reads it fast
+  Host,    // staging, and results of every step: mapped and cached, so that the host reads it fast
 };
 
 // Part of a VkBuffer. `mapped` is null where the host cannot see it.

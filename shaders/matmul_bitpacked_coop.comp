@@ -39,8 +39,8 @@ const uint kWords = (kBlock * kRows + kInvocations - 1) / kInvocations;
 const uint kCodes = (kBlock * kTokens + kInvocations - 1) / kInvocations;
 const uint kAhead = kTokens > 32u ? 2u : 4u;
 
-// Of a product on its way out, tokens apart: those that a store writes at once lie in all banks. With
-// more than four subgroups there is no room for that: 128 x 128 and eight of them fill 48 KB.
+// Of a product on its way out, tokens apart: those that a store writes at once lie in all banks. More than
+// four subgroups, which only a tile with a group of its own has, may find no room for that.
 const uint kOutPitch = kSubgroups > 4 ? kSide : kSide + 4;
 
 shared uvec4 tile_weights[2 * kRows * kPitch];          // [half][row][column / 16], codes 0, 1, 2
@@ -166,8 +166,8 @@ void main() {
   keep(0, 0);
   fetch(1, 1);
   if (kAhead > 2) {
-    fetch(2, 2);
-    fetch(3, 3);
+    fetch(2 % kAhead, 2);
+    fetch(3 % kAhead, 3);
   }
   fetch(0, kAhead);
   barrier();
@@ -175,8 +175,8 @@ void main() {
     advance(step, 0, row, token);
     advance(step + 1, 1, row, token);
     if (kAhead > 2) {
-      advance(step + 2, 2, row, token);
-      advance(step + 3, 3, row, token);
+      advance(step + 2, 2 % kAhead, row, token);
+      advance(step + 3, 3 % kAhead, row, token);
     }
   }
   store_block(first_row + row, first_token + token);
