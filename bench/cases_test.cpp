@@ -73,8 +73,10 @@ TEST(Cases, WideTilesAreForProductsThatFillAGpuWithThem) {
   if (tile(1, 2560) == 0) GTEST_SKIP() << "built without Vulkan";
   EXPECT_EQ(tile(5, 13824), 32u);
   EXPECT_EQ(tile(32, 13824), 32u);
-  EXPECT_EQ(tile(128, 2560), 32u);
-  EXPECT_EQ(tile(128, 13824), 64u);
+  EXPECT_EQ(tile(128, 640), 32u);
+  EXPECT_EQ(tile(63, 13824), 32u);
+  EXPECT_EQ(tile(64, 13824), 64u);
+  EXPECT_EQ(tile(128, 2560), 64u);
   EXPECT_EQ(tile(512, 2560), 64u);
 }
 

@@ -183,7 +183,7 @@ Verdict LayersTrial::check() {
   for (std::size_t i = 1; i < specs().size(); ++i) {
     const auto first = left.contents[i];
     const auto second = again.contents[i];
-    if (std::memcmp(first.data(), second.data(), first.size()) == 0) continue;
+    if (std::equal(first.begin(), first.end(), second.begin(), second.end())) continue;
     const std::string name = quoted_name(i);
     if (specs()[i].access == Access::Write && any_poison_left(first, second)) {
       verdict.poison_cleared = false;
