@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include <Eigen/Core>
@@ -91,7 +92,7 @@ NormedRow norm_row(std::span<const double> x, std::span<const float> gain, doubl
 }  // namespace
 
 double gamma(double n) {
-  assert(n * kUnitRoundoff < 1);
+  if (!(n * kUnitRoundoff < 1)) return std::numeric_limits<double>::quiet_NaN();
   return n * kUnitRoundoff / (1 - n * kUnitRoundoff);
 }
 

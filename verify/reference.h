@@ -21,7 +21,8 @@
 namespace rotor::reference {
 
 inline constexpr double kUnitRoundoff = 0x1p-24;
-// gamma(n) of single precision.
+// gamma(n) of single precision. NaN, within which nothing lies, where there is no bound: n u is not below 1, as
+// for what a broken kernel gave.
 double gamma(double n);
 
 // Values and the error that each may have; `terms` is the longest sum behind them.
