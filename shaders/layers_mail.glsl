@@ -62,7 +62,8 @@ float wait_word(uint bits, uint word) {
 
 // Words that everyone has read, shared out among `members` work-groups of which this is number `member`.
 void clear_mail(uint first, uint end, uint member, uint members) {
-  [[dont_unroll]] for (uint i = first + member * kInvocations + gl_LocalInvocationID.x; i < end; i += members * kInvocations) {
+  const uint begin = first + member * kInvocations + gl_LocalInvocationID.x;
+  [[dont_unroll]] for (uint i = begin; i < end; i += members * kInvocations) {
     atomicStore(words[i], 0u, gl_ScopeDevice, gl_StorageSemanticsNone, gl_SemanticsRelaxed);
   }
 }
@@ -72,7 +73,9 @@ bool all_meet() {
   bool here = false;
   if (gl_LocalInvocationID.x == 0) {
     atomicAdd(words[kArrived], 1u, gl_ScopeDevice, gl_StorageSemanticsNone, gl_SemanticsRelaxed);
-    [[dont_unroll]] for (uint looks = 0; looks < kTrialPatience && !here; ++looks) here = look(kArrived) >= gl_NumWorkGroups.x;
+    [[dont_unroll]] for (uint looks = 0; looks < kTrialPatience && !here; ++looks) {
+      here = look(kArrived) >= gl_NumWorkGroups.x;
+    }
     if (!here) give_up();
     const uint before = atomicAdd(words[kLeft], 1u, gl_ScopeDevice, gl_StorageSemanticsBuffer,
                                   gl_SemanticsAcquireRelease);

@@ -45,7 +45,9 @@ void look_for(NormInput v, uint first, uint end) {
 
 bool are_missing(uint fours, uint first, uint end) {
   bool any_is = false;
-  [[unroll]] for (uint c = first; c < end; ++c) any_is = any_is || (four_index(c) < fours && is_missing(received[c]));
+  [[unroll]] for (uint c = first; c < end; ++c) {
+    any_is = any_is || (four_index(c) < fours && is_missing(received[c]));
+  }
   return any_is;
 }
 

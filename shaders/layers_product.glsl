@@ -72,11 +72,14 @@ void fetch_unit(Product product, uint task, uint begin, uint c) {
 
 vec2 scale_of(Product product, uint task) {
   const uint row = task * product.stride;
-  return vec2(scales[4 * product.scales + row], scales[4 * product.scales + min(row + product.partner, product.n - 1)]);
+  const uint partner = min(row + product.partner, product.n - 1);
+  return vec2(scales[4 * product.scales + row], scales[4 * product.scales + partner]);
 }
 
 // Tasks go round the work-groups, so that each gets as many as another.
-uint first_task(Product product, Members members) { return members.number + members.count * (self >> product.shift); }
+uint first_task(Product product, Members members) {
+  return members.number + members.count * (self >> product.shift);
+}
 
 void fetch_first_task(Product product, Members members) {
   const uint task = first_task(product, members);
@@ -85,7 +88,8 @@ void fetch_first_task(Product product, Members members) {
 }
 
 // Adds sixteen columns. Two bits of a byte where they lie, without a shift, stand for 1, 4 or 16 times a
-// code: sums of each kind are kept apart. The upper two are shifted, or they would be a sign.
+// code: sums of each kind are kept apart. The upper two are shifted, or they would be a sign, and have a sum
+// of their own so that none waits for another.
 ivec4 add_dot16(ivec4 acc, uint word, uvec4 q) {
   acc.x += dot4(q.x, word & 0x03030303u);
   acc.y += dot4(q.y, word & 0x0C0C0C0Cu);
