@@ -52,77 +52,80 @@ struct Outputs {
   std::vector<std::span<const std::byte>> contents;
 };
 
-}  // namespace
+// Each launch computes the same again, in one work and cache: it reads no row of the cache that it writes.
+class LayersTrial final : public Trial {
+ public:
+  LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
+              std::uint32_t rotate_buffers, ReferenceCache& references)
+      : device_(device),
+        spec_(spec),
+        params_(layers_params(spec)),
+        kernel_(device.prepare(variant)),  // before what takes long: it may not run here
+        launch_(timed_layers(variant, spec)),
+        packed_(references.layers_weights(spec)),
+        weights_(device, packed_->size(), rotate_buffers) {
+    assert(rotate_buffers > 0);
+    for (std::size_t i = 1; i < specs().size(); ++i) {
+      others_.emplace_back(device, buffer_bytes(Op::Layers, i, launch_.params, variant.packing), 1);
+      fill(i, 0);
+    }
+    for (std::uint32_t copy = 0; copy < rotate_buffers; ++copy) weights_.fill(copy, *packed_);
+  }
 
-struct LayersTrial::State {
-  Device& device;
-  Case spec;
-  LayersParams params;
-  Launch launch;  // its first buffer, the weights, lies in `packed`
-  std::unique_ptr<Kernel> kernel;
-  std::shared_ptr<const Bytes> packed;
-  Copies weights;              // one per rotation
-  std::vector<Copies> others;  // one each, in the order of the contract
-  bool used = false;           // a launch wrote since the poison
+  Verdict check() override;
+  void dispatch(std::uint64_t i) override;
+  void poison_outputs() override { poison(0); }
+  void check_timed(Verdict& verdict) override;
 
-  Copies& other(std::size_t index) { return others[index - 1]; }
+  std::uint64_t macs() const override;       // of products and attention
+  std::uint64_t min_bytes() const override;  // weights, gains, scales; rows of the cache, the token
+  std::uint64_t weight_bytes() const override { return weights_.bytes(); }
+
+ private:
+  Copies& other(std::size_t index) { return others_[index - 1]; }
   void fill(std::size_t index, unsigned pattern);
   void poison(unsigned pattern);
-  void dispatch(std::uint32_t copy);
   Outputs run(std::uint32_t copy, unsigned pattern, Verdict& verdict);
-  Outputs outputs(Verdict& verdict);
+  Outputs read_outputs(Verdict& verdict);
   bool judge(const Outputs& outputs, const char* code, const std::string& when,
              Verdict& verdict) const;
   void check_inputs_unchanged(Verdict& verdict);
-  std::string where() const { return launch.distribution + " " + launch.shape + ": "; }
+  std::string where() const { return launch_.distribution + " " + launch_.shape + ": "; }
+
+  Device& device_;
+  Case spec_;
+  LayersParams params_;
+  std::unique_ptr<Kernel> kernel_;
+  Launch launch_;  // its first buffer, the weights, lies in `packed_`
+  std::shared_ptr<const Bytes> packed_;
+  Copies weights_;              // one per rotation
+  std::vector<Copies> others_;  // one each, in the order of the contract
+  bool used_ = false;           // a launch wrote since the poison
 };
 
-LayersTrial::LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
-                         std::uint32_t rotate_buffers, ReferenceCache& references) {
-  assert(rotate_buffers > 0);
-  std::unique_ptr<Kernel> kernel = device.prepare(variant);  // first: it may not run here
-  std::shared_ptr<const Bytes> packed = references.layers_weights(spec);
-  state_.reset(new State{device,
-                         spec,
-                         layers_params(spec),
-                         timed_layers(variant, spec),
-                         std::move(kernel),
-                         packed,
-                         Copies(device, packed->size(), rotate_buffers),
-                         {}});
-  State& s = *state_;
-  for (std::size_t i = 1; i < specs().size(); ++i) {
-    s.others.emplace_back(device, buffer_bytes(Op::Layers, i, s.launch.params, variant.packing), 1);
-    s.fill(i, 0);
-  }
-  for (std::uint32_t copy = 0; copy < rotate_buffers; ++copy) s.weights.fill(copy, *packed);
-}
-
-LayersTrial::~LayersTrial() = default;
-
 // As a buffer is before a launch: what is only written holds poison.
-void LayersTrial::State::fill(std::size_t index, unsigned pattern) {
-  if (specs()[index].access != Access::Write) return other(index).fill(0, launch.buffers[index]);
+void LayersTrial::fill(std::size_t index, unsigned pattern) {
+  if (specs()[index].access != Access::Write) return other(index).fill(0, launch_.buffers[index]);
   Bytes bytes(other(index).bytes());
   fill_poison(bytes, pattern);
   other(index).fill(0, bytes);
 }
 
-void LayersTrial::State::poison(unsigned pattern) {
+void LayersTrial::poison(unsigned pattern) {
   for (std::size_t i = 1; i < specs().size(); ++i) {
     if (is_output(i)) fill(i, pattern);
   }
-  used = false;
+  used_ = false;
 }
 
-void LayersTrial::State::dispatch(std::uint32_t copy) {
-  std::vector<View> views = {weights[copy]};
-  for (const Copies& buffer : others) views.push_back(buffer[0]);
-  device.dispatch(*kernel, views, launch.params);
-  used = true;
+void LayersTrial::dispatch(std::uint64_t i) {
+  std::vector<View> views = {weights_[static_cast<std::uint32_t>(i % weights_.count())]};
+  for (const Copies& buffer : others_) views.push_back(buffer[0]);
+  device_.dispatch(*kernel_, views, launch_.params);
+  used_ = true;
 }
 
-Outputs LayersTrial::State::outputs(Verdict& verdict) {
+Outputs LayersTrial::read_outputs(Verdict& verdict) {
   Outputs all{std::vector<Bytes>(specs().size()), {specs().size(), std::span<const std::byte>{}}};
   for (std::size_t i = 1; i < specs().size(); ++i) {
     if (!is_output(i)) continue;
@@ -137,16 +140,16 @@ Outputs LayersTrial::State::outputs(Verdict& verdict) {
   return all;
 }
 
-Outputs LayersTrial::State::run(std::uint32_t copy, unsigned pattern, Verdict& verdict) {
+Outputs LayersTrial::run(std::uint32_t copy, unsigned pattern, Verdict& verdict) {
   poison(pattern);
   dispatch(copy);
-  device.finish();
-  return outputs(verdict);
+  device_.finish();
+  return read_outputs(verdict);
 }
 
-bool LayersTrial::State::judge(const Outputs& outputs, const char* code, const std::string& when,
-                               Verdict& verdict) const {
-  const Comparison found = launch.judge(outputs.contents);
+bool LayersTrial::judge(const Outputs& outputs, const char* code, const std::string& when,
+                        Verdict& verdict) const {
+  const Comparison found = launch_.judge(outputs.contents);
   add_comparison(verdict, found);
   if (!found.equal()) {
     add_failure(verdict, Status::FailVerify, code, where() + when + describe_mismatches(found));
@@ -157,17 +160,17 @@ bool LayersTrial::State::judge(const Outputs& outputs, const char* code, const s
   return found.equal();
 }
 
-void LayersTrial::State::check_inputs_unchanged(Verdict& verdict) {
+void LayersTrial::check_inputs_unchanged(Verdict& verdict) {
   bool same = true;
   for (std::size_t i = 1; i < specs().size(); ++i) {
     if (is_output(i)) continue;
     Bytes bytes;
     const Copies::Found found = other(i).read(0, bytes);
-    same = same && found.guards_intact && std::ranges::equal(found.content, launch.buffers[i]);
+    same = same && found.guards_intact && std::ranges::equal(found.content, launch_.buffers[i]);
   }
-  weights.each([&](std::uint32_t, const Copies::Found& found) {
+  weights_.each([&](std::uint32_t, const Copies::Found& found) {
     same = same && found.guards_intact &&
-           std::memcmp(found.content.data(), packed->data(), packed->size()) == 0;
+           std::memcmp(found.content.data(), packed_->data(), packed_->size()) == 0;
   });
   if (same) return;
   verdict.inputs_unchanged = false;
@@ -176,10 +179,9 @@ void LayersTrial::State::check_inputs_unchanged(Verdict& verdict) {
 
 // Two launches with different poison, on the first and the last copy of the weights.
 Verdict LayersTrial::check() {
-  State& s = *state_;
   Verdict verdict = start_verdict(Op::Layers);
-  const Outputs left = s.run(0, 0, verdict);
-  const Outputs again = s.run(s.weights.count() - 1, 1, verdict);
+  const Outputs left = run(0, 0, verdict);
+  const Outputs again = run(weights_.count() - 1, 1, verdict);
   for (std::size_t i = 1; i < specs().size(); ++i) {
     const auto first = left.contents[i];
     const auto second = again.contents[i];
@@ -188,44 +190,34 @@ Verdict LayersTrial::check() {
     if (specs()[i].access == Access::Write && any_poison_left(first, second)) {
       verdict.poison_cleared = false;
       add_failure(verdict, Status::FailVerify, "poison_left",
-                  s.where() + "left part of " + name + " unwritten");
+                  where() + "left part of " + name + " unwritten");
     } else {
       verdict.repeat_bitwise_equal = false;
       add_failure(verdict, Status::FailNondeterministic, "runs_differ",
-                  s.where() + "two launches on the same input differ in " + name);
+                  where() + "two launches on the same input differ in " + name);
     }
   }
-  s.judge(left, "wrong_values", "", verdict);
-  verdict.inputs.push_back(
-      {s.launch.distribution, s.spec.seed, s.launch.digest, verdict.mismatches});
+  judge(left, "wrong_values", "", verdict);
+  verdict.inputs.push_back({launch_.distribution, spec_.seed, launch_.digest, verdict.mismatches});
   for (const auto bytes : left.contents) {
     verdict.output_digest = digest(bytes, verdict.output_digest);
   }
-  s.check_inputs_unchanged(verdict);
+  check_inputs_unchanged(verdict);
   poison_outputs();
   return verdict;
 }
 
-void LayersTrial::dispatch(std::uint64_t i) {
-  state_->dispatch(static_cast<std::uint32_t>(i % state_->weights.count()));
-}
-
-void LayersTrial::poison_outputs() {
-  state_->poison(0);
-}
-
 void LayersTrial::check_timed(Verdict& verdict) {
-  State& s = *state_;
-  s.device.finish();
-  const Outputs outputs = s.outputs(verdict);
-  const bool right = s.judge(outputs, "wrong_values_timed", "after timing ", verdict) && s.used;
-  s.check_inputs_unchanged(verdict);
+  device_.finish();
+  const Outputs left = read_outputs(verdict);
+  const bool right = judge(left, "wrong_values_timed", "after timing ", verdict) && used_;
+  check_inputs_unchanged(verdict);
   verdict.timed_output_verified = right && verdict.guards_intact && verdict.inputs_unchanged;
 }
 
 std::uint64_t LayersTrial::macs() const {
-  const LayersParams& p = state_->params;
-  const std::uint64_t positions = std::uint64_t{state_->spec.layers->position} + 1;
+  const LayersParams& p = params_;
+  const std::uint64_t positions = std::uint64_t{spec_.layers->position} + 1;
   const std::uint64_t products = std::uint64_t{qkv_rows(p)} * p.hidden +
                                  std::uint64_t{p.hidden} * q_rows(p) +
                                  std::uint64_t{3} * p.ffn * p.hidden;
@@ -234,16 +226,14 @@ std::uint64_t LayersTrial::macs() const {
 
 // Of the cache all rows in front of the position are read, and those of the position written.
 std::uint64_t LayersTrial::min_bytes() const {
-  const LayersParams& p = state_->params;
+  const LayersParams& p = params_;
   const std::uint64_t rows =
-      2 * std::uint64_t{p.layers} * p.kv_heads * (state_->spec.layers->position + 1);
-  return weight_bytes() + rows * row_bytes(state_->kernel->variant().packing, p.head_dim) +
+      2 * std::uint64_t{p.layers} * p.kv_heads * (spec_.layers->position + 1);
+  return weight_bytes() + rows * row_bytes(kernel_->variant().packing, p.head_dim) +
          2 * std::uint64_t{p.hidden} * sizeof(float);
 }
 
-std::uint64_t LayersTrial::weight_bytes() const {
-  return state_->weights.bytes();
-}
+}  // namespace
 
 std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
                                   std::uint32_t rotate_buffers, ReferenceCache& references) {

@@ -53,7 +53,9 @@ class Trial {
   virtual std::uint64_t weight_bytes() const = 0;  // of these, packed weights, scales and gains
 };
 
-// A matmul, or all layers where the case has them. As MatmulTrial's constructor.
+// A matmul, or all layers of a model for one token where the case has them (verify/layers_trial.cpp: each part
+// of each layer is judged on what the kernel itself gave that part, and the weights of 2B4T are half a gigabyte
+// on the host as on the device). Parameters and errors are those of MatmulTrial's constructor.
 std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
                                   std::uint32_t rotate_buffers, ReferenceCache& references);
 
@@ -76,30 +78,6 @@ class MatmulTrial final : public Trial {
 
   std::uint64_t macs() const override;
   std::uint64_t min_bytes() const override;  // weights + activations + outputs
-  std::uint64_t weight_bytes() const override;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
-// All layers of a model for one token (Op::Layers). Each launch computes the same again, in one work and
-// cache: it reads no row of the cache that it writes.
-class LayersTrial final : public Trial {
- public:
-  // As MatmulTrial's. The weights of 2B4T are half a gigabyte, on the host as on the device.
-  LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
-              std::uint32_t rotate_buffers, ReferenceCache& references);
-  ~LayersTrial() override;
-
-  // Each part of each layer is judged on what the kernel itself gave that part.
-  Verdict check() override;
-  void dispatch(std::uint64_t i) override;
-  void poison_outputs() override;
-  void check_timed(Verdict& verdict) override;
-
-  std::uint64_t macs() const override;       // of products and attention
-  std::uint64_t min_bytes() const override;  // weights, gains, scales; rows of the cache, the token
   std::uint64_t weight_bytes() const override;
 
  private:
