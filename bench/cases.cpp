@@ -151,18 +151,20 @@ std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
          std::to_string(s.position);
 }
 
-std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Filter& filter,
-                                     std::uint64_t seed, const std::string& repro) {
-  static constexpr std::uint32_t kHidden = 2560;
+std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& config,
+                                     const Filter& filter, std::uint64_t seed,
+                                     const std::string& repro) {
   std::vector<PlannedCase> plan;
   for (const std::uint32_t position : kLayersPositions) {
-    const LayersShape shape{30, 6912, 20, 5, 128, position};
+    const LayersShape shape{config.layers,   config.ffn,      config.heads,
+                            config.kv_heads, config.head_dim, position};
     for (const KernelVariant& variant : variants()) {
       if (variant.op != Op::Layers || variant.backend != device.backend) continue;
       if (variant.backend == Backend::Cpu) continue;
-      const std::string id = layers_case_id(variant, kHidden, shape);
+      const std::string id = layers_case_id(variant, config.hidden, shape);
       if (!filter.matches(id)) continue;
-      PlannedCase planned = plan_case(device, variant, {kHidden, kHidden}, 1, false, id);
+      PlannedCase planned =
+          plan_case(device, variant, {config.hidden, config.hidden}, 1, false, id);
       planned.result.spec.layers = shape;
       planned.result.spec.seed = seed;
       planned.result.repro = repro + " --filter '^" + id + "$'";

@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kHotBatches[] = {1, 128};  // timed with cached w
 // Positions of the token that goes through all layers: hardly a cache, and a long one.
 inline constexpr std::uint32_t kLayersPositions[] = {4, 2047};
 
+// Whose shapes are meant where nobody named a model.
+inline constexpr const char* kUsualModel = "synthetic:2b4t/1";
+
 bool is_matmul(Op op);
 
 // Patterns on case names. Every plain one must match somewhere in the name and none of those that
@@ -53,11 +56,12 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
                                      const Filter& filter, std::uint64_t seed,
                                      const std::string& repro);
 
-// Every row of the device's backend that runs all layers of a model at once, on the shape of 2B4T with a
-// short cache and a long one. Not those of the CPU: composites of portable kernels, there to be compared
+// Every row of the device's backend that runs all layers of a model at once, with a short cache and a long
+// one. Not those of the CPU: composites of portable kernels, there to be compared
 // with, which nobody runs.
-std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Filter& filter,
-                                     std::uint64_t seed, const std::string& repro);
+std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& config,
+                                     const Filter& filter, std::uint64_t seed,
+                                     const std::string& repro);
 
 // The cases of the gate: few enough for a round in a second. The device's first choice for a token on
 // two shapes from memory and one from the cache, and for 32 tokens; its first rows with int8 weights

@@ -22,6 +22,10 @@ DeviceInfo cpu(Features features) {
   return info;
 }
 
+Config two_billion() {
+  return open_checkpoint(kUsualModel)->config();
+}
+
 std::size_t matmul_rows(Backend backend) {
   std::size_t count = 0;
   for (const KernelVariant& v : variants()) count += is_matmul(v.op) && v.backend == backend;
@@ -99,7 +103,7 @@ TEST(Cases, AllLayersAtOnceAreCasesOfGpusOnly) {
   gpu.id = "vulkan:0";
   gpu.backend = Backend::Vulkan;
   gpu.features = ~Features{0};
-  const auto plan = plan_layers(gpu, Filter({}), 7, "rotor-bench");
+  const auto plan = plan_layers(gpu, two_billion(), Filter({}), 7, "rotor-bench");
   std::set<std::string> ids;
   const std::regex schema_pattern("^[a-z0-9_]+(/[A-Za-z0-9_.:=+@-]+)+$");
   std::size_t rows = 0;
@@ -116,14 +120,14 @@ TEST(Cases, AllLayersAtOnceAreCasesOfGpusOnly) {
     EXPECT_EQ(planned.result.verdict.status, Status::NotRun);
     EXPECT_EQ(planned.result.repro, "rotor-bench --filter '^" + spec.id + "$'");
   }
-  EXPECT_TRUE(plan_layers(cpu(~Features{0}), Filter({}), 7, "").empty());
-  EXPECT_TRUE(plan_layers(gpu, Filter({"matmul"}), 7, "").empty());
+  EXPECT_TRUE(plan_layers(cpu(~Features{0}), two_billion(), Filter({}), 7, "").empty());
+  EXPECT_TRUE(plan_layers(gpu, two_billion(), Filter({"matmul"}), 7, "").empty());
   for (const auto& [features, view_bytes, reason] :
        {std::tuple{Features{feature::Baseline}, std::size_t{1} << 40, "no_"},
         std::tuple{~Features{0}, std::size_t{1} << 27, "view_too_small"}}) {
     gpu.features = features;
     gpu.max_view_bytes = view_bytes;
-    for (const PlannedCase& planned : plan_layers(gpu, Filter({}), 7, "")) {
+    for (const PlannedCase& planned : plan_layers(gpu, two_billion(), Filter({}), 7, "")) {
       EXPECT_EQ(planned.result.verdict.status, Status::Unsupported);
       EXPECT_TRUE(planned.result.verdict.reason_code.starts_with(reason))
           << planned.result.verdict.reason_code;

@@ -163,7 +163,8 @@ BenchPlan make_plan(const BenchOptions& options) {
       more = plan_gate(device, filter, options.seed, plan.repro);
     }
     if (runs_layers(options.suite)) {
-      std::vector<PlannedCase> layers = plan_layers(device, filter, options.seed, plan.repro);
+      std::vector<PlannedCase> layers = plan_layers(device, open_checkpoint(kUsualModel)->config(),
+                                                    filter, options.seed, plan.repro);
       std::move(layers.begin(), layers.end(), std::back_inserter(more));
     }
     std::move(more.begin(), more.end(), std::back_inserter(plan.cases));

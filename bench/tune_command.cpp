@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "bench/bench.h"
+#include "bench/cases.h"
 #include "bench/progress.h"
 #include "bench/tune.h"
 #include "core/error.h"
@@ -13,8 +14,6 @@
 
 namespace rotor {
 namespace {
-
-constexpr const char* kUsualModel = "synthetic:2b4t/1";
 
 std::vector<DeviceInfo> wanted_devices(const BenchOptions& options) {
   if (options.device.empty()) return list_devices(options.device_options).devices;
