@@ -48,6 +48,11 @@ Bytes matmul_weights(const KernelVariant& variant, const MatmulData& data);
 // Of the logical inputs, the same for every packing and device.
 std::uint64_t matmul_digest(const MatmulData& data);
 
+// --- Norms, Layers -------------------------------------------------------------------------------
+
+// Roughly Gaussian, with mean 0 and deviation 1: the sum of four uniform numbers.
+float normal(Random& random);
+
 // --- Rope, Attention, Layers ---------------------------------------------------------------------
 
 // cos and sin of the angles of every position, as the model makes them: [capacity, head_dim].

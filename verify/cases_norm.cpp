@@ -32,13 +32,6 @@ std::vector<NormDistribution> norm_distributions() {
           {"alternating", {Alternating}}};
 }
 
-// Roughly Gaussian: the sum of four uniform numbers.
-float normal(Random& random) {
-  double sum = -2;
-  for (int i = 0; i < 4; ++i) sum += random.uniform();
-  return static_cast<float>(sum * std::sqrt(3.0));
-}
-
 void fill_token(TokenKind kind, Random& random, std::span<float> row) {
   for (std::size_t j = 0; j < row.size(); ++j) {
     switch (kind) {
@@ -209,6 +202,12 @@ Launch make_launch(const NormCase& c, std::string_view distribution, std::uint64
 }
 
 }  // namespace
+
+float normal(Random& random) {
+  double sum = -2;
+  for (int i = 0; i < 4; ++i) sum += random.uniform();
+  return static_cast<float>(sum * std::sqrt(3.0));
+}
 
 std::vector<Launch> norm_battery(const KernelVariant& variant, std::uint64_t seed) {
   std::vector<Launch> launches;

@@ -18,12 +18,6 @@ using Weights = LayerData::Weights;
 // Of a layer: its data takes some 100 MB while it is looked at.
 constexpr unsigned kMostThreads = 16;
 
-float normal(Random& random) {
-  double sum = -2;
-  for (int i = 0; i < 4; ++i) sum += random.uniform();
-  return static_cast<float>(sum * std::sqrt(3.0));
-}
-
 Weights make_weights(Random& random, std::uint32_t n, std::uint32_t k, float scale) {
   Weights w{std::vector<std::int8_t>(std::size_t{n} * k), std::vector<float>(n), n, k};
   // Eight from a number, a byte each; k is a multiple of 64.
