@@ -128,7 +128,7 @@ ROTOR_SHARED TraceParts trace_parts(LayersParams p) {
 }
 
 struct WorkParts {
-  uint mail;    // [layers] mail
+  uint mail;  // [layers] mail; in front of it [hidden], x as the result of a layer before the first
   uint traces;  // [layers] traces
   uint codes;   // int8 of the widest input
   uint token;   // TokenScale
@@ -139,7 +139,7 @@ ROTOR_SHARED WorkParts work_parts(LayersParams p) {
   uint widest = p.hidden > p.ffn ? p.hidden : p.ffn;
   widest = widest > q_rows(p) ? widest : q_rows(p);
   WorkParts at;
-  at.mail = kMeetUnits;
+  at.mail = kMeetUnits + float_units(p.hidden);
   at.traces = at.mail + p.layers * mail_parts(p).end;
   at.codes = at.traces + p.layers * trace_parts(p).end;
   at.token = at.codes + part_units((widest + 63u) / 64u * 4u);

@@ -27,7 +27,7 @@ namespace {
 
 using namespace feature;
 
-[[maybe_unused]] constexpr Features kLayersNeed = Subgroups | IntegerDot | Meeting | Double;
+[[maybe_unused]] constexpr Features kLayersNeed = Subgroups | IntegerDot | Meeting;
 
 constexpr auto kVariants = std::to_array<KernelVariant>({
 #define ROTOR_CPU(stem, op, packing, needs, batch) \

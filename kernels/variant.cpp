@@ -20,7 +20,6 @@ constexpr FeatureName kFeatureNames[] = {
     {IntegerDot, "integerdot", "packed integer dot product"},
     {CoopMatrix, "coopmatrix", "cooperative matrices"},
     {Meeting, "meeting", "device-wide memory model and subgroup shuffles"},
-    {Double, "double", "64-bit float arithmetic"},
 };
 
 }  // namespace

@@ -33,7 +33,6 @@ inline constexpr Features Half = 1u << 18;         // 16-bit float storage and a
 inline constexpr Features IntegerDot = 1u << 19;   // packed 4x8 signed dot product
 inline constexpr Features CoopMatrix = 1u << 20;   // cooperative matrices
 inline constexpr Features Meeting = 1u << 21;      // a memory model of the whole device; shuffles
-inline constexpr Features Double = 1u << 22;       // 64-bit float arithmetic
 }  // namespace feature
 
 // The features that have names, in order, for `--features`, reports and reason codes.

@@ -121,7 +121,6 @@ Features kernel_features(const FeatureChain& chain,
       (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) != 0) {
     features |= feature::Meeting;
   }
-  if (chain.base.features.shaderFloat64) features |= feature::Double;
   return features;
 }
 
@@ -232,7 +231,6 @@ VkDevice create_vulkan_device(const VulkanTraits& traits, bool with_compiled) {
   features.matrix.cooperativeMatrix = on(feature::CoopMatrix);
   features.v12.vulkanMemoryModel = on(feature::CoopMatrix | feature::Meeting);
   features.v12.vulkanMemoryModelDeviceScope = on(feature::Meeting);
-  features.base.features.shaderFloat64 = on(feature::Double);
 
   const float priority = 1.0f;
   const VkDeviceQueueCreateInfo queue{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

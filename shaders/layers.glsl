@@ -83,13 +83,13 @@ void share_out() {
 struct Phase {
   NormInput from;
   uint gain;
+  float share;  // 1 / inputs
   Product product;
   Output to;
 };
 
 // The four phases of a layer: q k v, the output of attention, gate and up, down. Places are those of layer 0.
 shared Phase plan[4];
-shared double shares[4];  // 1 / k of each
 
 void make_plan() {
   if (gl_LocalInvocationID.x == 0) {
@@ -98,22 +98,25 @@ void make_plan() {
     mailed = mail_parts(p);
     traced = trace_parts(p);
     at_work = work_parts(p);
-    const NormInput stream = NormInput(false, 4 * mailed.result, p.hidden);  // of the layer before
-    const NormInput middle = NormInput(false, 4 * mailed.middle, p.hidden);
-    plan[0] = Phase(stream, part.input_norm,
-                    plain_product(part.qkv, part.qkv_scales, qkv_rows(p), p.hidden, gl_NumWorkGroups.x - apart),
-                    Output(kStore, 4 * mailed.qkv, 4 * traced.qkv, stream));
-    plan[1] = Phase(NormInput(false, 4 * mailed.attended, q_rows(p)), part.attention_norm,
-                    plain_product(part.attention_out, part.attention_out_scales, p.hidden, q_rows(p),
-                                  gl_NumWorkGroups.x - apart),
-                    Output(kAddTo, 4 * mailed.middle, 4 * traced.middle, stream));
-    plan[2] = Phase(middle, part.post_norm,
-                    gated_product(part.gate_up, part.gate_up_scales, p.ffn, p.hidden, gl_NumWorkGroups.x),
-                    Output(kGate, 4 * mailed.inner, 4 * traced.inner, middle));
-    plan[3] = Phase(NormInput(false, 4 * mailed.inner, p.ffn), part.ffn_norm,
-                    plain_product(part.down, part.down_scales, p.hidden, p.ffn, gl_NumWorkGroups.x),
-                    Output(kAddTo, 4 * mailed.result, 4 * traced.result, middle));
-    [[dont_unroll]] for (uint i = 0; i < 4; ++i) shares[i] = 1.0lf / double(plan[i].from.k);
+    const uint stream = 4 * (mailed.result - mailed.end);  // of the layer before, so less than nothing
+    const uint others = gl_NumWorkGroups.x - apart;
+    plan[0].from = NormInput(stream, p.hidden);
+    plan[0].gain = part.input_norm;
+    plan[0].product = plain_product(part.qkv, part.qkv_scales, qkv_rows(p), p.hidden, others);
+    plan[0].to = Output(kStore, 4 * mailed.qkv, 4 * traced.qkv, 0);
+    plan[1].from = NormInput(4 * mailed.attended, q_rows(p));
+    plan[1].gain = part.attention_norm;
+    plan[1].product = plain_product(part.attention_out, part.attention_out_scales, p.hidden, q_rows(p), others);
+    plan[1].to = Output(kAddTo, 4 * mailed.middle, 4 * traced.middle, stream);
+    plan[2].from = NormInput(4 * mailed.middle, p.hidden);
+    plan[2].gain = part.post_norm;
+    plan[2].product = gated_product(part.gate_up, part.gate_up_scales, p.ffn, p.hidden, gl_NumWorkGroups.x);
+    plan[2].to = Output(kGate, 4 * mailed.inner, 4 * traced.inner, 0);
+    plan[3].from = NormInput(4 * mailed.inner, p.ffn);
+    plan[3].gain = part.ffn_norm;
+    plan[3].product = plain_product(part.down, part.down_scales, p.hidden, p.ffn, gl_NumWorkGroups.x);
+    plan[3].to = Output(kAddTo, 4 * mailed.result, 4 * traced.result, 4 * mailed.middle);
+    [[dont_unroll]] for (uint i = 0; i < 4; ++i) plan[i].share = 1.0 / float(plan[i].from.k);
   }
   barrier();
 }
@@ -121,8 +124,7 @@ void make_plan() {
 // The parts of phase `kind` of a layer.
 NormInput input_of(uint layer, uint kind) {
   NormInput from = plan[kind].from;
-  from.mail += kind == 0 ? mail_of(layer) - 4 * mailed.end : mail_of(layer);
-  from.is_x = kind == 0 && layer == 0;
+  from.mail += mail_of(layer);
   return from;
 }
 
@@ -138,17 +140,24 @@ Product product_of(uint layer, uint kind) {
 Output output_of(uint layer, uint kind) {
   Output to = plan[kind].to;
   to.mail += mail_of(layer);
+  to.base += mail_of(layer);
   to.trace += trace_of(layer);
-  to.base.mail += kind == 1 ? mail_of(layer) - 4 * mailed.end : mail_of(layer);
-  to.base.is_x = kind == 1 && layer == 0;
   return to;
 }
 
-// The norm behind the last layer: the quantiser has it in registers, before it makes codes of it.
+// The input of the first layer is mailed as well: whoever receives need not ask where from.
+void send_x() {
+  const uint i = gl_WorkGroupID.x * kInvocations + gl_LocalInvocationID.x;
+  const uint all = gl_NumWorkGroups.x * kInvocations;
+  const uint mail = plan[0].from.mail + mail_of(0);
+  [[dont_unroll]] for (uint at = i; at < p.hidden; at += all) send(mail, at, x[at / 4][at % 4]);
+}
+
+// The norm behind the last layer: the quantiser leaves all of it in registers.
 void write_final_norm() {
   [[unroll]] for (uint c = 0; c < kHeld; ++c) {
     const uint i = gl_LocalInvocationID.x + c * kInvocations;
-    if (i < p.hidden / 4) normed[i] = held[c];
+    if (i < p.hidden / 4) normed[i] = held[c] * inverse;
   }
 }
 
@@ -160,12 +169,15 @@ Members members_of(uint kind) {
 }
 bool takes_part(Members members, uint tasks) { return members.number < min(members.count, tasks); }
 
+// Where the mail behind `middle` of the layer before begins: there is x before the first.
+uint mail_behind_middle(uint layer) {
+  return layer == 0 ? 4 * kMeetUnits : mail_of(layer - 1) + 4 * mailed.middle;
+}
+
 // Whoever received `middle` of a layer knows that all have read what came before it: it needs all rows of
 // `middle`, they need all of attention, that needs all of q, k, v, and they need all of the layer before.
 void clear_behind(uint layer, Members members, uint tasks) {
-  const uint end = mail_of(layer) + 4 * mailed.middle;
-  const uint begin = layer == 0 ? mail_of(0) : mail_of(layer - 1) + 4 * mailed.middle;
-  clear_mail(begin, end, members.number, min(members.count, tasks));
+  clear_mail(mail_behind_middle(layer), mail_of(layer) + 4 * mailed.middle, members.number, min(members.count, tasks));
 }
 
 // There is one copy of each step here, gone through in a loop: with one copy a phase the program was
@@ -179,29 +191,32 @@ bool run_phases() {
     const Members members = members_of(kind);
     const uint tasks = plan[kind].product.tasks;
     if (number == phases ? gl_WorkGroupID.x != 0 : !takes_part(members, tasks)) continue;
+    const NormInput from = input_of(layer, kind);
     // What the phase reads of the weights is on its way while others are waited for.
-    if (number < phases) fetch_first_task(product_of(layer, kind), members);
+    const Product product = product_of(layer, kind);
+    const Output to = output_of(layer, kind);
+    const float share = plan[kind].share;
+    if (number < phases) fetch_first_task(product, members);
+    fetch_gains(from.k, gain_of(layer, kind));
     // Nobody promises that subgroups run at the same time: they must have sent what they have. (Without it a
     // token takes 8 % longer on an H100.)
     barrier();
-    receive(input_of(layer, kind));
-    if (!quantise(plan[kind].from.k, gain_of(layer, kind), shares[kind])) return false;
-    if (number < phases) multiply(product_of(layer, kind), output_of(layer, kind), members);
+    receive(from);
+    if (!quantise(from.k, share)) return false;
+    if (number < phases) multiply(product, to, members);
     else write_final_norm();
     if (kind == 2) clear_behind(layer, members, tasks);
   }
   // The last layer's mail has but one reader, who has come here.
-  if (gl_WorkGroupID.x == 0 && p.layers > 0) {
-    clear_mail(mail_of(p.layers - 1) + 4 * mailed.middle, mail_of(p.layers), 0, 1);
-  }
+  if (gl_WorkGroupID.x == 0) clear_mail(mail_behind_middle(p.layers), mail_of(p.layers), 0, 1);
   return true;
 }
 
 void main() {
   self = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID;
   if (gl_LocalInvocationID.x == 0) in_vain = 0;
-  if (gl_LocalInvocationID.x < kMaxSubgroups / 2) part_squares[gl_LocalInvocationID.x] = dvec2(0.0);
   if (gl_LocalInvocationID.x < kMaxSubgroups / 4) {
+    part_squares[gl_LocalInvocationID.x] = vec4(0.0);
     part_top[gl_LocalInvocationID.x] = uvec4(0);
     part_sum[gl_LocalInvocationID.x] = ivec4(0);
   }
@@ -212,5 +227,6 @@ void main() {
   share_out();
   load_angles();
   make_plan();
+  send_x();
   if (!run_phases()) write_nothing();
 }

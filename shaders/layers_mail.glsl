@@ -19,12 +19,7 @@ uint look(uint word) {
   return atomicLoad(words[word], gl_ScopeDevice, gl_StorageSemanticsNone, gl_SemanticsRelaxed);
 }
 
-// As it is sent: +0 as -0.
-uvec4 sent(vec4 values) {
-  const uvec4 bits = floatBitsToUint(values);
-  return mix(bits, uvec4(0x80000000u), equal(bits, uvec4(0)));
-}
-
+// +0 is sent as -0.
 void send_word(uint word, float value) {
   const uint bits = floatBitsToUint(value);
   atomicStore(words[word], bits == 0 ? 0x80000000u : bits, gl_ScopeDevice, gl_StorageSemanticsNone,

@@ -8,6 +8,7 @@
 const uint kChunk = 5;
 
 const uint kLeastShift = 3;  // a team has at least so many lanes: their sums need no question then
+const uint kRowCost = 2;     // of two rows, in units of a lane
 const uint kMostShift = 7;   // subgroups have up to 128 lanes
 
 struct Product {
@@ -21,12 +22,20 @@ struct Product {
   uint shift;    // a team has 2^shift lanes
 };
 
-// The narrowest team that has a row in one go; or one half as wide where only such are enough for all tasks.
+// The team with the least to do: units of its lanes, and what every two rows cost beside them.
 uint team_shift(uint blocks, uint tasks, uint members) {
-  uint shift = kLeastShift;
-  [[dont_unroll]] while ((1u << shift) * kChunk < blocks && (2u << shift) <= gl_SubgroupSize) ++shift;
-  const uint teams = members * (kInvocations >> shift);
-  return shift > kLeastShift && teams < tasks && 2 * teams >= tasks ? shift - 1 : shift;
+  uint best = kLeastShift;
+  uint least = 0xFFFFFFFFu;
+  [[dont_unroll]] for (uint shift = kLeastShift; 1u << shift <= gl_SubgroupSize; ++shift) {
+    const uint teams = members * (kInvocations >> shift);
+    const uint units = (blocks + (1u << shift) - 1) >> shift;
+    const uint cost = (tasks + teams - 1) / teams * (units + kRowCost);
+    if (cost < least) {
+      least = cost;
+      best = shift;
+    }
+  }
+  return best;
 }
 
 Product plain_product(uint units, uint scales, uint n, uint k, uint members) {
@@ -47,7 +56,7 @@ struct Output {
   uint kind;
   uint mail;   // words
   uint trace;  // floats
-  NormInput base;
+  uint base;   // words: the mail of what is added to
 };
 
 // The work-groups that share a product, and which of them this is.
@@ -56,35 +65,48 @@ struct Members {
   uint count;
 };
 
-uvec4 fetched[2][kChunk];  // of both rows
-vec2 fetched_scale;        // of the rows
-
 uint team_lane(Product product) { return self & ((1u << product.shift) - 1); }
-
-void fetch_unit(Product product, uint task, uint begin, uint c) {
-  const uint row = product.units + task * product.stride * product.blocks;
-  const uint partner = row + product.partner * product.blocks;  // rows are padded to 16: there is one
-  const uint block = begin + team_lane(product) + (c << product.shift);
-  const bool is_there = task < product.tasks && block < product.blocks;
-  fetched[0][c] = is_there ? weights[row + block] : uvec4(0);
-  fetched[1][c] = is_there ? weights[partner + block] : uvec4(0);
-}
-
-vec2 scale_of(Product product, uint task) {
-  const uint row = task * product.stride;
-  const uint partner = min(row + product.partner, product.n - 1);
-  return vec2(scales[4 * product.scales + row], scales[4 * product.scales + partner]);
-}
 
 // Tasks go round the work-groups, so that each gets as many as another.
 uint first_task(Product product, Members members) {
   return members.number + members.count * (self >> product.shift);
 }
 
+// What a lane reads of a pair of rows: units at, at + 2^shift, ... of the first, and as far behind in the second.
+struct Piece {
+  uint at;
+  uint partner;
+  uint count;  // at most kChunk; 0 where there is no such task
+};
+
+Piece piece_of(Product product, uint task, uint begin) {
+  const uint block = begin + team_lane(product);
+  const uint at = product.units + task * product.stride * product.blocks + block;
+  const uint rest = product.blocks - min(block, product.blocks) + (1u << product.shift) - 1;
+  return Piece(at, at + product.partner * product.blocks,  // rows are padded to 16: there is one
+               task < product.tasks ? min(rest >> product.shift, kChunk) : 0);
+}
+
+uvec4 fetched[2][kChunk];  // of both rows
+float fetched_scale;       // of the first row in even lanes, of the second in odd ones
+
+void fetch_unit(Product product, Piece piece, uint c) {
+  const bool is_there = c < piece.count;
+  fetched[0][c] = is_there ? weights[piece.at + (c << product.shift)] : uvec4(0);
+  fetched[1][c] = is_there ? weights[piece.partner + (c << product.shift)] : uvec4(0);
+}
+
+uint row_of_lane(Product product, uint task) { return task * product.stride + (self & 1u) * product.partner; }
+
+float scale_of(Product product, uint task) {
+  return scales[4 * product.scales + min(row_of_lane(product, task), product.n - 1)];
+}
+
 void fetch_first_task(Product product, Members members) {
   const uint task = first_task(product, members);
-  [[unroll]] for (uint c = 0; c < kChunk; ++c) fetch_unit(product, task, 0, c);
-  fetched_scale = scale_of(product, min(task, product.tasks - 1));  // a question first would be waited for
+  const Piece piece = piece_of(product, task, 0);
+  [[unroll]] for (uint c = 0; c < kChunk; ++c) fetch_unit(product, piece, c);
+  fetched_scale = scale_of(product, task);  // a question first would be waited for
 }
 
 // Adds sixteen columns. Two bits of a byte where they lie, without a shift, stand for 1, 4 or 16 times a
@@ -99,6 +121,18 @@ ivec4 add_dot16(ivec4 acc, uint word, uvec4 q) {
 }
 int unscaled(ivec4 acc) { return acc.x + (acc.y >> 2) + (acc.z >> 4) + acc.w; }
 
+// The sum over a team of the first row in its even lanes, of the second in the odd ones.
+int sum_over_team(Product product, int first, int second) {
+  const bool is_second = (self & 1u) != 0;
+  int sum = (is_second ? second : first) + subgroupShuffleXor(is_second ? first : second, 1);
+  [[unroll]] for (uint bit = 1; bit < kMostShift; ++bit) {
+    if (bit < kLeastShift || (1u << bit < gl_SubgroupSize && bit < product.shift)) {
+      sum += subgroupShuffleXor(sum, 1u << bit);
+    }
+  }
+  return sum;
+}
+
 // The contract's epilogue: these multiplications in this order.
 float scaled(int acc, float row_scale) {
   precise float scale = row_scale * code_scale;
@@ -111,27 +145,22 @@ void emit(Output o, uint row, float value) {
   trace[o.trace + row] = value;
 }
 
-// What is added to row `row`, as far as it is there.
-uint look_base(NormInput base, uint row) {
-  if (base.is_x) return sent(x[row / 4])[row % 4];
-  return look(base.mail + mail_word(row));
-}
-
-// By the first two lanes of a team, a row each; by the first where the two make one value.
-void store(Product product, Output o, uint task, uint lane, ivec2 acc, uint base) {
-  const vec2 pair = vec2(scaled(acc.x, fetched_scale.x), scaled(acc.y, fetched_scale.y));
-  float value = lane == 0 ? pair.x : pair.y;
-  uint row = task * product.stride + lane;
+// By the first two lanes of a team, a row each; by the first where the two make one value. `base` is what is
+// added to, as far as it was there.
+void store(Product product, Output o, uint task, float value, uint base) {
+  const float up = subgroupShuffleXor(value, 1);
+  const uint lane = team_lane(product);
+  const uint row = o.kind == kGate ? task : row_of_lane(product, task);
+  if (lane > (o.kind == kGate ? 0 : 1) || row >= product.n) return;
   if (o.kind == kGate) {
-    const float gate = pair.x < 0.0 ? 0.0 : pair.x;  // a NaN stays
-    precise float inner = gate * gate * pair.y;
+    const float gate = value < 0.0 ? 0.0 : value;  // a NaN stays
+    precise float inner = gate * gate * up;
     value = inner;
-    row = task;
   } else if (o.kind == kAddTo) {
-    precise float added = wait_word(base, o.base.mail + mail_word(row)) + value;
+    precise float added = wait_word(base, o.base + mail_word(row)) + value;
     value = added;
   }
-  if (row < product.n && (o.kind != kGate || lane == 0)) emit(o, row, value);
+  emit(o, row, value);
 }
 
 // The first task was fetched.
@@ -149,31 +178,25 @@ void multiply(Product product, Output o, Members members) {
       next_task += step;
     }
     const bool is_last = next_begin == 0;
-    const uint lane = team_lane(product);
-    const bool stores = is_last && lane < 2;
+    const Piece next = piece_of(product, next_task, next_begin);
+    const uint block = begin + team_lane(product);
     uint base = 0;
-    if (stores && o.kind == kAddTo) base = look_base(o.base, min(task * product.stride + lane, product.n - 1));
+    if (is_last && o.kind == kAddTo) base = look(o.base + mail_word(min(row_of_lane(product, task), product.n - 1)));
     [[unroll]] for (uint c = 0; c < kChunk; ++c) {
-      const uint block = begin + lane + (c << product.shift);
-      if (block < product.blocks) {
+      if (block + (c << product.shift) < product.blocks) {
         [[unroll]] for (uint i = 0; i < 4; ++i) {
-          const uvec4 q = codes[i * product.blocks + block];
+          const uvec4 q = codes[i * product.blocks + block + (c << product.shift)];
           acc = add_dot16(acc, fetched[0][c][i], q);
           partner_acc = add_dot16(partner_acc, fetched[1][c][i], q);
         }
       }
-      fetch_unit(product, next_task, next_begin, c);
+      fetch_unit(product, next, c);
     }
     if (is_last) {
-      ivec2 sums = ivec2(unscaled(acc), unscaled(partner_acc));
+      const int sum = sum_over_team(product, unscaled(acc), unscaled(partner_acc));
       acc = ivec4(0);
       partner_acc = ivec4(0);
-      [[unroll]] for (uint bit = 0; bit < kMostShift; ++bit) {
-        if (bit < kLeastShift || (1u << bit < gl_SubgroupSize && bit < product.shift)) {
-          sums += ivec2(subgroupShuffleXor(sums.x, 1u << bit), subgroupShuffleXor(sums.y, 1u << bit));
-        }
-      }
-      if (stores) store(product, o, task, lane, sums, base);
+      store(product, o, task, scaled(sum, fetched_scale), base);
       if (next_task < product.tasks) fetched_scale = scale_of(product, next_task);
     }
     task = next_task;

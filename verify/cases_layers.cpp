@@ -35,10 +35,9 @@ struct StreamName {
   Stream stream;
   const char* name;
 };
-constexpr StreamName kStreams[] = {{Stream::Normal, "llm_like"},
-                                   {Stream::Outlier, "outlier"},
-                                   {Stream::Zeros, "zeros"},
-                                   {Stream::Huge, "huge_scale"}};
+constexpr StreamName kStreams[] = {{Stream::Normal, "llm_like"}, {Stream::Outlier, "outlier"},
+                                   {Stream::Zeros, "zeros"},     {Stream::Huge, "huge_scale"},
+                                   {Stream::Vast, "vast_scale"}, {Stream::Tiny, "tiny_scale"}};
 
 using Weights = LayerData::Weights;
 

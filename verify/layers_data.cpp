@@ -46,10 +46,28 @@ std::vector<float> make_gain(Random& random, std::uint32_t k) {
   return gain;
 }
 
+// Values of a stream are so large. The squares of Vast are beyond what a float holds; normed, those of
+// Tiny are below the least that the quantiser takes for the largest.
+float size_of(Stream stream) {
+  switch (stream) {
+    case Stream::Zeros:
+      return 0;
+    case Stream::Huge:
+      return 2e3f;
+    case Stream::Vast:
+      return 1e20f;
+    case Stream::Tiny:
+      return 1e-8f;
+    case Stream::Normal:
+    case Stream::Outlier:
+      break;
+  }
+  return 1;
+}
+
 std::vector<float> make_stream(Random& random, Stream stream, std::uint32_t k) {
   std::vector<float> x(k);
-  if (stream == Stream::Zeros) return x;
-  for (float& v : x) v = normal(random) * (stream == Stream::Huge ? 2e3f : 1.0f);
+  for (float& v : x) v = normal(random) * size_of(stream);
   if (stream == Stream::Outlier) x[random.below(k)] = 300;
   return x;
 }

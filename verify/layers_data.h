@@ -14,7 +14,7 @@ namespace rotor {
 inline constexpr std::uint32_t kSpareRows = 3;  // of the cache, behind the position
 inline constexpr float kLayersEpsilon = 1e-5f;
 
-enum class Stream : std::uint8_t { Normal, Outlier, Zeros, Huge };
+enum class Stream : std::uint8_t { Normal, Outlier, Zeros, Huge, Vast, Tiny };
 
 struct LayerData {
   struct Weights {
