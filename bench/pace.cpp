@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 namespace rotor {
@@ -15,12 +16,17 @@ constexpr double kSampleLaunches = 5;
 // not seem to fit is only put off.
 constexpr double kGuessPerMac = 0.5e-9;
 constexpr double kGuessPerWeight = 20e-9;
-// All layers at once: made and judged on all cores.
-constexpr double kGuessPerLayersWeight = 5e-9;
+// All layers at once: made and judged on all cores, run by GPUs alone. (An H100 and its 16 cores took
+// 2.3e-9 a weight, which is 37e-9 a core, and 4e-13.)
+constexpr double kGuessPerLayersWeightAndCore = 40e-9;
+constexpr double kGuessPerLayersMac = 1e-11;
 
 double weights_of(const Unit& unit) {
   if (unit.layers_weights > 0) return unit.layers_weights;
   return static_cast<double>(unit.n) * unit.k;
+}
+double cores() {
+  return std::max(1u, std::thread::hardware_concurrency());
 }
 double macs_of(const Unit& unit) {
   return weights_of(unit) * unit.m;
@@ -42,8 +48,10 @@ Pace::Pace(std::vector<Unit> units, std::uint64_t seed)
 // takes as long as with a few large ones).
 double Pace::estimate_cost(const Unit& unit) const {
   const double weights = weights_of(unit);
-  double overhead = (unit.layers_weights > 0 ? kGuessPerLayersWeight : kGuessPerWeight) * weights;
-  double launch = kGuessPerMac * macs_of(unit);
+  const bool is_layers = unit.layers_weights > 0;
+  double overhead =
+      weights * (is_layers ? kGuessPerLayersWeightAndCore / cores() : kGuessPerWeight);
+  double launch = macs_of(unit) * (is_layers ? kGuessPerLayersMac : kGuessPerMac);
   if (const auto found = seen_.find(unit.variant); found != seen_.end()) {
     const auto distance = [&](const Seen& s) {
       return std::fabs(std::log(weights / s.weights)) +
