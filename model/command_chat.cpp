@@ -26,7 +26,8 @@ int run_chat(const ChatCommand& command, std::istream& in, std::ostream& out, st
   options.take_interrupt = take_interrupt;
   if (command.interactive) {
     talk << "model      " << session.description() << "\ndevice     "
-         << session.device().info().name << ", context of " << cache.capacity() << " tokens\n";
+         << session.device().info().name << (session.kernels().tuning().empty() ? "" : ", tuned")
+         << ", context of " << cache.capacity() << " tokens\n";
   }
   ChatLoop loop(session.transformer(), session.tokenizer(), cache, sampler, std::move(options), out,
                 talk);
