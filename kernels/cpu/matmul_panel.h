@@ -118,15 +118,15 @@ void finish(const CpuCall& call, const Panel<V, kVectors>& panel, std::size_t fi
 template <typename V, std::size_t kVectors, std::size_t kMost>
 using Tiles = std::array<void (*)(const CpuCall&, const Panel<V, kVectors>&, std::size_t), kMost>;
 
-// A panel times all tokens, which are cut into tiles of nearly equal size.
+// A panel times all tokens from `begin` on, which are cut into tiles of nearly equal size.
 template <typename V, std::size_t kVectors, std::size_t kMost>
 void multiply_panel(const CpuCall& call, const Panel<V, kVectors>& panel,
-                    const Tiles<V, kVectors, kMost>& tiles) {
-  const std::size_t m = call.parameters<MatmulParams>().m;
+                    const Tiles<V, kVectors, kMost>& tiles, std::size_t begin = 0) {
+  const std::size_t m = call.parameters<MatmulParams>().m - begin;
   const std::size_t count = (m + kMost - 1) / kMost;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t first = i * m / count;
-    tiles[(i + 1) * m / count - first - 1](call, panel, first);
+    tiles[(i + 1) * m / count - first - 1](call, panel, begin + first);
   }
 }
 

@@ -2,9 +2,10 @@
 //
 // A byte is four + 81 * fifth. `four` is the least, unsigned, of byte, byte - 81 and byte - 162 (what
 // wraps is larger), and one permutation of bytes looks up its four codes in two bits each: a word of
-// Bits2x16. Up to some tens of tokens these are multiplied where they lie, with one or two the fifth
-// as 81 * code, too; the sums are shifted, and divided by 81 exactly, at the end. For more, panels become
-// words of Bits2x16 first: 2 % faster at 512 tokens on Zen 4, and 15 % slower at 24.
+// Bits2x16. With one or two tokens these are multiplied where they lie, the fifth as 81 * code, too; the
+// sums are shifted, and divided by 81 exactly, at the end. Of many tokens the first few leave the words
+// behind that they found, for all others. A pass of its own that made words first waited for memory,
+// and calculated nothing: 2 to 3 % slower at 128 tokens on Zen 4.
 //
 // Two groups of rows share each activation: the activations of a few tokens and what the weights push
 // through the cache do not both fit the L1 (one group alone: 2560 x 6912, 4 and 8 tokens, 30 and 12 %
@@ -118,12 +119,79 @@ ROTOR_INLINE void add_fours(const Codes (&vectors)[kVectors], const std::int8_t*
   add_lower<3, kTokens>(vectors, q, stride, sums);
 }
 
-// kTokens tokens from `first` on times one panel.
-template <std::size_t kTokens>
+// Words of Bits2x16 of a panel in scratch, in order.
+class Words {
+ public:
+  Words(const CpuCall& call, std::size_t stride)
+      : to_(call.scratch), group_bytes_(TwoBits<Zmm>::group_bytes(stride)) {}
+
+  ROTOR_INLINE void put(const __m512i (&words)[kVectors]) {
+    ROTOR_UNROLL
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      _mm512_store_si512(to_ + v * group_bytes_, words[v]);
+    }
+    to_ += kVectorBytes;
+  }
+
+ private:
+  std::byte* to_;
+  std::size_t group_bytes_;
+};
+
+// In place of it where nobody wants them.
+struct NoWords {
+  NoWords(const CpuCall&, std::size_t) {}
+  void put(const __m512i (&)[kVectors]) {}
+};
+
+// Reads a vector of each group, puts its words, and adds the products of the four lower digits.
+template <std::size_t kTokens, typename Kept>
+ROTOR_INLINE void add_vector(const Panel<Zmm, kVectors>& panel, std::size_t at,
+                             const std::int8_t* q, std::size_t stride, Sums<kTokens>& sums,
+                             Kept& words, __m512i (&fifths)[kVectors]) {
+  Codes vectors[kVectors];
+  __m512i fours[kVectors];
+  ROTOR_UNROLL
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    vectors[v] = codes_at(panel.weights[v] + at);
+    fours[v] = vectors[v].four;
+    fifths[v] = vectors[v].fifth;
+  }
+  words.put(fours);
+  add_fours<kTokens>(vectors, q, stride, sums);
+}
+
+// The products of all columns.
+template <std::size_t kTokens, typename Kept>
+ROTOR_INLINE void add_columns(const Panel<Zmm, kVectors>& panel, const std::int8_t* q,
+                              std::size_t stride, Sums<kTokens>& sums, Kept words) {
+  __m512i fifths[kVectors];
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < stride / kBlockColumns; ++i, q += kBlockColumns) {
+    __m512i last[kVectors] = {};  // a word of Bits2x16: the fifth digits of four vectors
+    ROTOR_UNROLL
+    for (std::size_t u = 0; u < 4; ++u, at += kVectorBytes) {
+      add_vector<kTokens>(panel, at, q + 16 * u, stride, sums, words, fifths);
+      ROTOR_UNROLL
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        if constexpr (kSets<kTokens> == 1) fifths[v] = fifth_codes(fifths[v]);
+        last[v] = _mm512_or_si512(
+            last[v], _mm512_maskz_slli_epi32(Zmm::kAll, fifths[v], static_cast<unsigned>(2 * u)));
+      }
+      add_digit<4, kTokens>(fifths, q + 64 + 4 * u, stride, sums);
+    }
+    words.put(last);
+  }
+  for (std::size_t u = 0; u < stride % kBlockColumns / 16; ++u, at += kVectorBytes) {
+    add_vector<kTokens>(panel, at, q + 16 * u, stride, sums, words, fifths);
+  }
+}
+
+// kTokens tokens from `first` on times one panel, whose words are kept as Kept does.
+template <std::size_t kTokens, typename Kept>
 void tile_in_place(const CpuCall& call, const Panel<Zmm, kVectors>& panel, std::size_t first) {
   constexpr bool kInPlace = kSets<kTokens> == 5;
   const std::size_t stride = call.parameters<MatmulParams>().stride;
-  const std::int8_t* q = call.buffer<const std::int8_t>(0) + first * stride;
   Sums<kTokens> sums;
   ROTOR_UNROLL
   for (std::size_t s = 0; s < kSets<kTokens>; ++s) {
@@ -133,30 +201,8 @@ void tile_in_place(const CpuCall& call, const Panel<Zmm, kVectors>& panel, std::
       for (std::size_t v = 0; v < kVectors; ++v) sums[s][t][v] = Zmm::zero();
     }
   }
-  const auto vectors_at = [&](std::size_t at, Codes(&vectors)[kVectors]) {
-    ROTOR_UNROLL
-    for (std::size_t v = 0; v < kVectors; ++v) vectors[v] = codes_at(panel.weights[v] + at);
-  };
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < stride / kBlockColumns; ++i, q += kBlockColumns) {
-    ROTOR_UNROLL
-    for (std::size_t u = 0; u < 4; ++u, at += kVectorBytes) {
-      Codes vectors[kVectors];
-      vectors_at(at, vectors);
-      add_fours<kTokens>(vectors, q + 16 * u, stride, sums);
-      __m512i fifths[kVectors];
-      ROTOR_UNROLL
-      for (std::size_t v = 0; v < kVectors; ++v) {
-        fifths[v] = kInPlace ? vectors[v].fifth : fifth_codes(vectors[v].fifth);
-      }
-      add_digit<4, kTokens>(fifths, q + 64 + 4 * u, stride, sums);
-    }
-  }
-  for (std::size_t u = 0; u < stride % kBlockColumns / 16; ++u, at += kVectorBytes) {
-    Codes vectors[kVectors];
-    vectors_at(at, vectors);
-    add_fours<kTokens>(vectors, q + 16 * u, stride, sums);
-  }
+  add_columns<kTokens>(panel, call.buffer<const std::int8_t>(0) + first * stride, stride, sums,
+                       Kept(call, stride));
   __m512i total[kTokens][kVectors];
   ROTOR_UNROLL
   for (std::size_t t = 0; t < kTokens; ++t) {
@@ -177,35 +223,21 @@ void tile_in_place(const CpuCall& call, const Panel<Zmm, kVectors>& panel, std::
 
 template <std::size_t... kTokens>
 constexpr Tiles<Zmm, kVectors, sizeof...(kTokens)> tiles_in_place(std::index_sequence<kTokens...>) {
-  return {tile_in_place<kTokens + 1>...};
+  return {tile_in_place<kTokens + 1, NoWords>...};
 }
 
-// A group of 16 rows as Bits2x16.
-void to_two_bits(const std::byte* from, std::size_t stride, std::byte* to) {
-  for (std::size_t i = 0; i < stride / kBlockColumns; ++i) {
-    __m512i fifths = Zmm::zero();
-    ROTOR_UNROLL
-    for (int v = 0; v < 4; ++v, from += kVectorBytes, to += kVectorBytes) {
-      const Codes codes = codes_at(from);
-      _mm512_store_si512(to, codes.four);
-      fifths = _mm512_or_si512(fifths, _mm512_maskz_slli_epi32(Zmm::kAll, fifth_codes(codes.fifth),
-                                                               static_cast<unsigned>(2 * v)));
-    }
-    _mm512_store_si512(to, fifths);
-    to += kVectorBytes;
-  }
-  for (std::size_t v = 0; v < stride % kBlockColumns / 16; ++v) {
-    _mm512_store_si512(to + v * kVectorBytes, codes_at(from + v * kVectorBytes).four);
-  }
-}
+constexpr std::size_t kMostInPlace = 24;  // tokens
 
-constexpr std::size_t kMostInPlace = 96;  // tokens
+// Of a tile in place, and of one that leaves words behind: GCC 12 runs out of registers for more (tiles of
+// 12 take 2 to 4 % longer than those of two bits, these 0 to 1 %).
+constexpr std::size_t kTokensInPlace = 11;
+constexpr std::size_t kFirst = 9;
 
 }  // namespace
 
 void matmul_trits5_avx512vbmi(const CpuCall& call) noexcept {
   constexpr auto kCounts = std::make_index_sequence<Zmm::kTokens>();
-  static constexpr auto kInPlace = tiles_in_place(kCounts);
+  static constexpr auto kInPlace = tiles_in_place(std::make_index_sequence<kTokensInPlace>());
   static constexpr auto kUnpacked = tiles<Zmm, TwoBits<Zmm>, kVectors>(kCounts);
   const auto& p = call.parameters<MatmulParams>();
   const std::size_t unpacked_bytes = TwoBits<Zmm>::group_bytes(p.stride);
@@ -214,12 +246,11 @@ void matmul_trits5_avx512vbmi(const CpuCall& call) noexcept {
     return;
   }
   for_each_panel<Zmm, FiveTrits, kVectors>(call, [&](Panel<Zmm, kVectors> panel) {
+    tile_in_place<kFirst, Words>(call, panel, 0);
     for (std::size_t v = 0; v < kVectors; ++v) {
-      std::byte* words = call.scratch + v * unpacked_bytes;
-      to_two_bits(panel.weights[v], p.stride, words);
-      panel.weights[v] = words;
+      panel.weights[v] = call.scratch + v * unpacked_bytes;
     }
-    multiply_panel(call, panel, kUnpacked);
+    multiply_panel(call, panel, kUnpacked, kFirst);
   });
 }
 
