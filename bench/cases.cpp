@@ -127,6 +127,7 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
     planned.result.spec.seed = seed;
     planned.result.repro = repro + " --filter '^" + planned.result.spec.id + "$'";
     planned.result.chosen = &variant == usual_matmul(device, m, shape.n);
+    planned.result.packing = packing_name(variant.packing);
     plan.push_back(std::move(planned));
   };
   for (const Shape& shape : shapes) {

@@ -58,6 +58,7 @@ TEST(Cases, OneVariantOfEachShapeAndBatchIsTheRuntimesChoice) {
     for (const PlannedCase& planned : plan_matmul(device, standard_shapes(), Filter({}), 7, "")) {
       const Case& spec = planned.result.spec;
       chosen[spec.id.substr(spec.id.find("/n"))] += planned.result.chosen;
+      EXPECT_EQ(planned.result.packing, packing_name(planned.variant->packing));
       if (!planned.result.chosen) continue;
       EXPECT_EQ(planned.variant, usual_matmul(device, spec.m, spec.n));
       EXPECT_EQ(planned.variant->packing, usual_matmul(device, 1, spec.n)->packing);

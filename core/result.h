@@ -133,6 +133,7 @@ struct CaseResult {
   std::uint32_t attempts = 1;  // how often it was checked: 2 where the first check failed
   std::string repro;           // the command that repeats it
   bool chosen = false;         // the runtime takes this variant for such a matrix and batch
+  std::string packing;         // of its weights, "bits2x16"; empty in older reports
 };
 
 // One row of the registry put through the battery of small odd shapes, before it is timed.

@@ -9,14 +9,19 @@
 
 namespace rotor {
 
-// The runtime's choice for one shape and batch, weights from memory, against the fastest verified variant
-// of the same op and device.
+// The runtime's choice beside other variants that were verified and timed.
+struct Standing {
+  const CaseResult* fastest = nullptr;  // of the report; the choice itself where none is faster
+  double behind = 0;         // how much longer the choice takes, as a fraction of the fastest
+  bool within_noise = true;  // the two ranges of medians touch (median_range(), 95 %)
+};
+
+// The runtime's choice for one shape and batch of one op and device, weights from memory. A matrix lies in
+// one packing for all batches, so for a batch nothing but a variant of this packing could take its place.
 struct Choice {
   const CaseResult* chosen = nullptr;  // of the report
-  const CaseResult* fastest = nullptr;
-  double behind =
-      0;  // how much longer the chosen one takes, as a fraction of the fastest; 0 if it is it
-  bool within_noise = false;  // the 95 % intervals of the two medians touch
+  Standing in_packing;                 // beside variants of its packing
+  Standing overall;                    // beside all
 };
 
 // Those choices for which a time of the chosen one is there, and another variant's, in the order of the
@@ -24,7 +29,8 @@ struct Choice {
 std::vector<Choice> choices_of(const Report& report,
                                const std::vector<std::optional<Derived>>& derived);
 
-// A sentence with the count of good choices, and a line for each that is not; empty without choices.
+// How many choices are the fastest of their packing, and of all, and a line for each that is not; empty
+// without choices.
 std::string choices_text(const Report& report, const std::vector<std::optional<Derived>>& derived);
 
 }  // namespace rotor

@@ -37,17 +37,54 @@ TEST(Choices, AreGoodIfFastestOrWithinNoise) {
   const auto derived = derive(report);
   const std::vector<Choice> choices = choices_of(report, derived);
   ASSERT_EQ(choices.size(), 3u);
-  EXPECT_EQ(choices[0].fastest, choices[0].chosen);
-  EXPECT_EQ(choices[0].behind, 0);
-  EXPECT_TRUE(choices[0].within_noise);
-  EXPECT_NEAR(choices[1].behind, 0.2, 1e-9);
-  EXPECT_FALSE(choices[1].within_noise);
-  EXPECT_EQ(choices[1].fastest->spec.variant, "matmul_other");
-  EXPECT_GT(choices[2].behind, 0);
-  EXPECT_TRUE(choices[2].within_noise);
+  EXPECT_EQ(choices[0].overall.fastest, choices[0].chosen);
+  EXPECT_EQ(choices[0].overall.behind, 0);
+  EXPECT_TRUE(choices[0].overall.within_noise);
+  EXPECT_NEAR(choices[1].overall.behind, 0.2, 1e-9);
+  EXPECT_FALSE(choices[1].overall.within_noise);
+  EXPECT_EQ(choices[1].overall.fastest->spec.variant, "matmul_other");
+  EXPECT_GT(choices[2].overall.behind, 0);
+  EXPECT_TRUE(choices[2].overall.within_noise);
   const std::string text = choices_text(report, derived);
-  EXPECT_THAT(text, testing::HasSubstr("2 of 3"));
+  EXPECT_THAT(text, testing::HasSubstr("for 2 of 3 shapes and batches, for 1 of 1 with single"));
   EXPECT_THAT(text, testing::HasSubstr("2560 × 2560, batch 5: 20"));
+}
+
+// Samples of one visit are alike: a neighbour that halves the speed of a whole visit is noise, too.
+TEST(Choices, AreWithinNoiseWhereTheirVisitsDisagree) {
+  std::vector<CaseResult> pair = pair_of(128, 2e-2, 1e-2, 0.001);
+  Measurement& ours = *pair.front().measurement;
+  for (std::size_t i = 15; i < 20; ++i) ours.samples_s[i] = 1e-2;
+  const Report one_visit = report_of({pair});
+  EXPECT_FALSE(choices_of(one_visit, derive(one_visit)).front().overall.within_noise);
+  ours.visits = {15, 5};
+  pair.front().measurement = ours;
+  const Report two_visits = report_of({pair});
+  EXPECT_TRUE(choices_of(two_visits, derive(two_visits)).front().overall.within_noise);
+}
+
+// With a matrix packed as it is, the runtime has no choice but among variants of that packing.
+TEST(Choices, TellThePackingOfTheMatrixFromAllPackings) {
+  std::vector<CaseResult> kin = pair_of(5, 1.2e-4, 1e-4, 0.001);
+  kin[0].packing = kin[1].packing = "bits2";
+  std::vector<CaseResult> stranger = pair_of(8, 1.3e-4, 1e-4, 0.001);
+  stranger[0].packing = "bits2";
+  stranger[1].packing = "int8";
+  const Report report = report_of({kin, stranger});
+  const auto derived = derive(report);
+  const std::vector<Choice> choices = choices_of(report, derived);
+  ASSERT_EQ(choices.size(), 2u);
+  EXPECT_NEAR(choices[0].in_packing.behind, 0.2, 1e-9);
+  EXPECT_FALSE(choices[0].in_packing.within_noise);
+  EXPECT_EQ(choices[1].in_packing.fastest, choices[1].chosen);
+  EXPECT_TRUE(choices[1].in_packing.within_noise);
+  EXPECT_FALSE(choices[1].overall.within_noise);
+  const std::string text = choices_text(report, derived);
+  EXPECT_THAT(text,
+              testing::HasSubstr("for 1 of 2 shapes and batches.\n  2560 × 2560, batch 5: 20"));
+  EXPECT_THAT(text,
+              testing::HasSubstr("for 0 of 2 shapes and batches.\n  2560 × 2560, batch 5: 20"));
+  EXPECT_THAT(text, testing::HasSubstr("batch 8: 30% behind matmul_other (int8)"));
 }
 
 TEST(Choices, OthersThatWereNotMeasuredOrAreOfAnotherKindDoNotCount) {

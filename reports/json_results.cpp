@@ -218,6 +218,7 @@ Json result_json(const CaseResult& result, const std::optional<Derived>& derived
               {"verify", verdict_json(verdict)},
               {"perf", nullptr}};
   if (result.chosen) out["chosen"] = true;
+  if (!result.packing.empty()) out["packing"] = result.packing;
   if (result.measurement && is_representable(*result.measurement)) {
     out["perf"] = perf_json(*result.measurement, derived);
   } else if (result.measurement) {
@@ -245,6 +246,7 @@ CaseResult read_result(const JsonReader& in) {
   result.attempts = in.get("attempts", 1u);
   result.repro = in.text("repro");
   result.chosen = in.get("chosen", false);
+  result.packing = in.text("packing");
   return result;
 }
 

@@ -61,6 +61,7 @@ inline CaseResult planned(const std::string& variant, std::uint32_t m, bool hot 
   r.device = "cpu:0";
   r.verdict = bad_verdict(Status::NotRun, "not_reached", "the run ended before it");
   r.repro = "rotor-bench --filter '^" + r.spec.id + "$' --seed 0x5eed";
+  r.packing = "bits2x16";
   return r;
 }
 
