@@ -21,6 +21,14 @@ constexpr double kGuessPerWeight = 20e-9;
 constexpr double kGuessPerLayersWeightAndCore = 40e-9;
 constexpr double kGuessPerLayersMac = 1e-11;
 
+// Visits whose medians differ by more were disturbed, one of them at least, however much the samples of
+// each agree. As much makes a median count as uncertain (reports/derive.cpp).
+constexpr double kSameSpeed = 1.05;
+
+bool agree(double launch_s, double other_s) {
+  return std::max(launch_s, other_s) <= kSameSpeed * std::min(launch_s, other_s);
+}
+
 double weights_of(const Unit& unit) {
   if (unit.layers_weights > 0) return unit.layers_weights;
   return static_cast<double>(unit.n) * unit.k;
@@ -39,6 +47,7 @@ Pace::Pace(std::vector<Unit> units, std::uint64_t seed)
       random_(seed),
       least_cost_(units_.size()),
       visits_(units_.size()),
+      launch_s_(units_.size()),
       done_(units_.size()) {
   for (std::size_t i = 0; i < units_.size(); ++i) least_cost_[i] = estimate_cost(units_[i]);
 }
@@ -120,7 +129,7 @@ std::vector<std::size_t> Pace::shuffled(const std::vector<std::size_t>& units) {
 }
 
 // The first round takes all units, the second those that the time is enough for, cheapest first,
-// later ones those that have not converged.
+// later ones those that have not converged, or whose visits disagree.
 void Pace::start_round(double remaining_s) {
   ++round_;
   draining_ = false;
@@ -171,7 +180,9 @@ std::optional<Visit> Pace::next(double remaining_s) {
 void Pace::finished(const Visit& visit, const VisitCost& cost) {
   const Unit& unit = units_[visit.unit];
   ++visits_[visit.unit];
-  done_[visit.unit] = !cost.passed || (cost.converged && visits_[visit.unit] >= kUsualRounds);
+  const double before = std::exchange(launch_s_[visit.unit], cost.launch_s);
+  done_[visit.unit] = !cost.passed || (cost.converged && visits_[visit.unit] >= kUsualRounds &&
+                                       agree(before, cost.launch_s));
   if (!cost.passed || !(cost.launch_s > 0)) return;
   seen_[unit.variant].push_back({unit.m, weights_of(unit), cost.overhead_s, cost.launch_s});
   for (std::size_t i = 0; i < units_.size(); ++i) {

@@ -4,7 +4,7 @@
 // A unit is what one trial serves: a kernel on a shape and batch, with cold weights and, where that
 // is planned, with hot ones. In every round the shapes come in random order, and within a shape its
 // units do, so that drift hits all alike; a unit is visited in two rounds, and in more while its
-// samples have not converged and there is time. What does not fit is put off to the end of the first
+// samples have not converged, or its last two visits disagree, and there is time. What does not fit is put off to the end of the first
 // round and, if there is no time then either, left out: the costliest first.
 #pragma once
 
@@ -93,7 +93,8 @@ class Pace {
   bool draining_ = false;              // the deferred ones are what is left of the round
   std::vector<std::size_t> left_out_;
   std::vector<std::uint32_t> visits_;  // [units]
-  std::vector<bool> done_;             // [units] converged or failed
+  std::vector<double> launch_s_;       // [units] of the last visit, 0 before
+  std::vector<bool> done_;             // [units] converged and agreed, or failed
 };
 
 }  // namespace rotor

@@ -162,6 +162,24 @@ TEST(Pace, ConvergedUnitsAreVisitedTwiceOthersAgainWhileThereIsTime) {
   }
 }
 
+// A neighbour may be there for all of a visit: its samples agree with each other all the same.
+TEST(Pace, UnitsWhoseVisitsDisagreeAreVisitedAgain) {
+  Pace pace(all_units({"a"}), 1);
+  const auto run = [&](std::size_t disturbed, std::uint32_t round) {
+    std::vector<std::size_t> visits(pace.units().size());
+    while (const std::optional<Visit> visit = pace.next(1e6)) {
+      ++visits[visit->unit];
+      const bool slow = visit->unit == disturbed && visit->round == round;
+      pace.finished(*visit, {0.1, slow ? 1.1e-3 : 1e-3, true, true});
+    }
+    return visits;
+  };
+  const std::vector<std::size_t> visits = run(3, 2);
+  for (std::size_t unit = 0; unit < visits.size(); ++unit) {
+    EXPECT_EQ(visits[unit], unit == 3 ? 4u : 2u) << unit;
+  }
+}
+
 TEST(Pace, AUnitThatFailedIsNotVisitedAgain) {
   Pace pace(all_units({"a"}), 1);
   std::set<std::size_t> seen;
