@@ -1,32 +1,12 @@
-// Where things lie in the buffers of Layers: one text for C++ and GLSL. Offsets count units of 16 bytes;
-// every part begins at a multiple of kPartUnits of them, so that a part is a view that any device binds.
+// Where things lie in the buffers of Layers: one text for C++ and GLSL, in units of 16 bytes.
 #ifndef ROTOR_KERNELS_LAYERS_LAYOUT_H
 #define ROTOR_KERNELS_LAYERS_LAYOUT_H
 
+#include "kernels/layout.h"
+
 #ifdef __cplusplus
-#include "kernels/params.h"
 namespace rotor {
-inline constexpr uint kLayoutUnit = 16;  // bytes
-#define ROTOR_SHARED constexpr
-#else
-#define ROTOR_SHARED
 #endif
-
-ROTOR_SHARED const uint kPartUnits = 32u;  // 512 bytes, kViewAlignment of runtime/device.h
-
-ROTOR_SHARED uint part_units(uint units) {
-  return (units + kPartUnits - 1u) / kPartUnits * kPartUnits;
-}
-ROTOR_SHARED uint float_units(uint count) {
-  return part_units((count + 3u) / 4u);
-}
-// A matrix in the packing Bits2: 64 columns a unit, rows padded to 16.
-ROTOR_SHARED uint row_units(uint k) {
-  return (k + 63u) / 64u;
-}
-ROTOR_SHARED uint matrix_units(uint n, uint k) {
-  return part_units((n + 15u) / 16u * 16u * row_units(k));
-}
 
 ROTOR_SHARED uint q_rows(LayersParams p) {
   return p.heads * p.head_dim;
@@ -78,8 +58,7 @@ ROTOR_SHARED uint weights_units(LayersParams p) {
 //
 // Mail is what work-groups tell each other, value by value: a word that is zero has not arrived. So nobody
 // needs to know who computed it, or that all have come so far; and a value of +0 is sent as -0.
-ROTOR_SHARED const uint kMeetUnits = 32u;
-ROTOR_SHARED const uint kMaxSplits = 6u;
+ROTOR_CONSTANT uint kMaxSplits = 6u;
 struct MailParts {
   uint qkv;       // [q, k, v] before rotation
   uint sums;      // [kMaxSplits, heads, head_dim] parts of attention, by split of the positions

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/layers_layout.h"
+#include "kernels/products_layout.h"
 
 namespace rotor {
 namespace {
@@ -50,6 +51,9 @@ constexpr BufferSpec kLayers[] = {
     {"cache", ReadWrite, Packed}, {"x", Read, F32},    {"work", ReadWrite, F32},
     {"normed", Write, F32}};
 
+constexpr BufferSpec kProducts[] = {
+    {"weights", Weights, Packed}, {"x", Read, I8}, {"work", ReadWrite, U32}, {"out", Write, U32}};
+
 constexpr BufferSpec kTopK[] = {{"logits", Read, F32}, {"best", Write, U32}};
 
 constexpr BufferSpec kCalculate[] = {{"seeds", Read, U32}, {"results", Write, U32}};
@@ -69,6 +73,7 @@ constexpr Contract kContracts[kOpCount] = {
     {"top_k", kTopK, sizeof(TopKParams)},
     {"calculate", kCalculate, sizeof(CalculateParams)},
     {"layers", kLayers, sizeof(LayersParams)},
+    {"products", kProducts, sizeof(ProductsParams)},
 };
 
 template <typename Params>
@@ -126,7 +131,7 @@ std::size_t attention_bytes(const AttentionParams& p, const BufferSpec& buffer, 
 }
 
 std::size_t layers_bytes(const LayersParams& p, const BufferSpec& buffer, Packing packing) {
-  constexpr std::size_t kUnit = 16;
+  constexpr std::size_t kUnit = kLayoutUnit;
   if (buffer.name == "weights") return kUnit * weights_units(p);
   if (buffer.name == "step") return plain(U32, 2, 1);
   if (buffer.name == "angles") return plain(F32, p.capacity, p.head_dim);
@@ -138,14 +143,28 @@ std::size_t layers_bytes(const LayersParams& p, const BufferSpec& buffer, Packin
   return plain(F32, p.hidden, 1);
 }
 
+std::size_t products_bytes(const ProductsParams& p, const BufferSpec& buffer) {
+  if (buffer.name == "weights") return std::size_t{kLayoutUnit} * products_weights_units(p);
+  if (buffer.name == "work") return std::size_t{kLayoutUnit} * products_work_units(p);
+  return plain(buffer.element, p.hidden, 1);
+}
+
+// Whether a vector suits kernels that keep it in shared memory: 256 invocations hold seven fours each
+// (shaders/layers_norm.glsl, shaders/products.comp).
+bool is_wide(std::uint32_t k) {
+  return k != 0 && k % 64 == 0 && k <= 7168;
+}
+
 }  // namespace
 
 bool can_run_layers(const LayersParams& p) {
-  constexpr std::uint32_t kWidest =
-      7168;  // 256 invocations hold seven fours each (shaders/layers_norm.glsl)
-  const auto is_wide = [](std::uint32_t k) { return k != 0 && k % 64 == 0 && k <= kWidest; };
   return is_wide(p.hidden) && is_wide(p.ffn) && is_wide(q_rows(p)) && p.head_dim % 16 == 0 &&
          p.head_dim <= 128 && p.heads <= 256 && p.kv_heads != 0 && p.heads % p.kv_heads == 0;
+}
+
+bool can_run_products(const ProductsParams& p) {
+  return is_wide(p.hidden) && is_wide(p.ffn) && is_wide(p.q_rows) && p.q_rows <= p.qkv_rows &&
+         p.qkv_rows <= 1u << 16;
 }
 
 const Contract& contract(Op op) {
@@ -189,6 +208,8 @@ std::size_t buffer_bytes(Op op, std::size_t index, std::span<const std::byte> pa
       return plain(U32, read<CalculateParams>(params).lanes, 1);
     case Op::Layers:
       return layers_bytes(read<LayersParams>(params), buffer, packing);
+    case Op::Products:
+      return products_bytes(read<ProductsParams>(params), buffer);
   }
   return 0;
 }
@@ -221,6 +242,7 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params) {
     case Op::Calculate:
       return read<CalculateParams>(params).lanes;
     case Op::Layers:
+    case Op::Products:
       return 1;
   }
   return 0;

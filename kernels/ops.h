@@ -25,6 +25,7 @@
 //   Calculate (CalculateParams): seeds u32[lanes], results u32[lanes]
 //   Layers (LayersParams): weights, step, angles f32[capacity,head_dim], cache in-out, x f32[hidden],
 //       work in-out, normed f32[hidden]
+//   Products (ProductsParams): weights, x i8[hidden], work u32 in-out, out i32[hidden]
 //
 // Matmul: acc = sum_j code[j] * trit[r,j] in int32, out = float(acc) * (scales[r] * tokens.scale):
 //   multiplications only, in this order, so every backend gives the same bits. -128 is a legal
@@ -73,6 +74,17 @@
 //   things lie in weights (Bits2), work and cache is in kernels/layers_layout.h. work holds zeros in its
 //   words for meetings and in the mail before and after each run, and what every layer computed after it. A
 //   run whose work-groups waited for each other in vain leaves NaN in normed. For shapes that can_run_layers().
+// Products: the products of every layer for one token, each of the codes that the one before it made, and
+//   nothing else between them: what products and waiting alone cost. No model needs it. Of a layer: q, k, v
+//   [qkv_rows, hidden], attention output [hidden, q_rows], gate on top of up [2 ffn, hidden], down
+//   [hidden, ffn]. A product is acc[r] = sum_j code[j] * trit[r,j] in int32, and its codes are
+//     c[r] = clamp((acc[r] * m + 2^15) >> 16, -64, 63), m = requantise_factor(k), exact in int32;
+//   the next product takes code[j] = c[j] ^ c[j + k] ^ c[j + 2k] ^ ... (its own k, as far as there are rows; seven
+//   bits and a sign, so the exclusive or is such a code again): every row has its say. The first takes x, any
+//   int8; out is acc of the last, or x where there are no layers. Where things lie in weights (Bits2) and work,
+//   and m, are in kernels/products_layout.h. work holds zeros before and after each run. A run whose
+//   work-groups waited for each other in vain leaves -2^31, which no sum is, in out. For shapes that
+//   can_run_products().
 // keys, values: [capacity, kv_heads] rows of kv_row_bytes(format, head_dim) bytes each.
 // step: u32 { position of the first token, m, token ids... }.
 #pragma once
@@ -103,8 +115,9 @@ enum class Op : std::uint8_t {
   TopK,
   Calculate,
   Layers,
+  Products,
 };
-inline constexpr std::size_t kOpCount = 14;
+inline constexpr std::size_t kOpCount = 15;
 
 // How a kernel may touch a buffer. Weights are inputs that stay the same from call to call.
 enum class Access : std::uint8_t { Read, Write, ReadWrite, Weights };
@@ -139,6 +152,10 @@ std::uint32_t index_space(Op op, std::span<const std::byte> params);
 // Whether Layers is defined for a shape: hidden, ffn and q rows are multiples of 64 and at most 7168,
 // head_dim is a multiple of 16, heads at most 256, head_dim at most 128.
 bool can_run_layers(const LayersParams& params);
+
+// Whether Products is defined for a shape: hidden, q_rows and ffn are multiples of 64 and at most 7168, and
+// qkv_rows is at least q_rows and at most 2^16.
+bool can_run_products(const ProductsParams& params);
 
 // Elements from one row of activation codes (or halves) to the next: k rounded up to 64, the widest
 // vector of any backend.

@@ -64,6 +64,15 @@ struct LayersParams {
   float epsilon;
 };
 
+// The products of all layers of a model, for one token, and nothing between them.
+struct ProductsParams {
+  uint layers;
+  uint hidden;
+  uint q_rows;
+  uint qkv_rows;
+  uint ffn;
+};
+
 // The `count` largest of each part of `width` logits, of `n` in all.
 struct TopKParams {
   uint n;
@@ -102,6 +111,7 @@ typedef struct EmbedParams EmbedParams;
 typedef struct AttentionParams AttentionParams;
 typedef struct HeadParams HeadParams;
 typedef struct LayersParams LayersParams;
+typedef struct ProductsParams ProductsParams;
 typedef struct TopKParams TopKParams;
 typedef struct CalculateParams CalculateParams;
 typedef struct RankedLogit RankedLogit;

@@ -27,6 +27,8 @@ std::vector<Launch> battery(const KernelVariant& variant, std::uint64_t seed) {
       return calculate_battery(variant, seed);
     case Op::Layers:
       return layers_battery(variant, seed);
+    case Op::Products:
+      return products_battery(variant, seed);
   }
   return {};
 }
@@ -78,6 +80,12 @@ CriterionText criterion_of(Op op) {
               "per part as for the part's own op; products within gamma(k / 2 + 25) of the value, "
               "and a "
               "step more for each input code that lies next to a tie"};
+    case Op::Products:
+      return {ExactInt, "the same chain of products in plain loops",
+              "128 * k < 2^20 and its multiple for the codes < 2^31, so all sums are exact in any "
+              "order; a "
+              "wrong one changes what every later product takes",
+              ""};
     case Op::Attention:
       return {BoundedFloat, "f64 softmax attention over the decoded cache",
               "first-order error of scores, exponentials and sums, per output",

@@ -65,6 +65,9 @@ double storage_bound(Packing packing, double value, double largest);
 // empty, is to hold.
 Launch timed_layers(const KernelVariant& variant, const Case& spec);
 Bytes timed_layers_weights(const Case& spec);
+// The same of Products.
+Launch timed_products(const Case& spec);
+Bytes timed_products_weights(const Case& spec);
 
 // Launches of each op's battery (cases_*.cpp).
 std::vector<Launch> matmul_battery(const KernelVariant& variant, std::uint64_t seed);
@@ -76,5 +79,6 @@ std::vector<Launch> head_battery(const KernelVariant& variant, std::uint64_t see
 std::vector<Launch> top_k_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> calculate_battery(const KernelVariant& variant, std::uint64_t seed);
 std::vector<Launch> layers_battery(const KernelVariant& variant, std::uint64_t seed);
+std::vector<Launch> products_battery(const KernelVariant& variant, std::uint64_t seed);
 
 }  // namespace rotor

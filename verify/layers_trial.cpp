@@ -3,30 +3,22 @@
 #include <cstring>
 
 #include "kernels/layers_layout.h"
+#include "kernels/products_layout.h"
 #include "verify/cases.h"
 #include "verify/copies.h"
 #include "verify/verdicts.h"
 #include "verify/verify.h"
 
 namespace rotor {
-namespace {
 
-std::span<const BufferSpec> specs() {
-  return contract(Op::Layers).buffers;
+bool is_products(const Case& spec) {
+  return spec.op == contract(Op::Products).name;
 }
-
-bool is_output(std::size_t index) {
-  return specs()[index].access == Access::Write || specs()[index].access == Access::ReadWrite;
-}
-
-std::string quoted_name(std::size_t index) {
-  return std::string(1, '\'').append(specs()[index].name).append("'");
-}
-
-}  // namespace
 
 std::uint64_t layers_weight_bytes(const Case& spec) {
-  return std::uint64_t{kLayoutUnit} * weights_units(layers_params(spec));
+  return std::uint64_t{kLayoutUnit} * (is_products(spec)
+                                           ? products_weights_units(products_params(spec))
+                                           : weights_units(layers_params(spec)));
 }
 
 std::shared_ptr<const Bytes> ReferenceCache::layers_weights(const Case& spec) {
@@ -34,11 +26,13 @@ std::shared_ptr<const Bytes> ReferenceCache::layers_weights(const Case& spec) {
     a.position = b.position = 0;
     return a == b;
   };
-  const bool known = layers_weights_ && layers_of_.k == spec.k && layers_of_.seed == spec.seed &&
+  const bool known = layers_weights_ && is_products(layers_of_) == is_products(spec) &&
+                     layers_of_.k == spec.k && layers_of_.seed == spec.seed &&
                      same_weights(*layers_of_.layers, *spec.layers);
   if (!known) {
     layers_weights_.reset();
-    layers_weights_ = std::make_shared<const Bytes>(timed_layers_weights(spec));
+    layers_weights_ = std::make_shared<const Bytes>(is_products(spec) ? timed_products_weights(spec)
+                                                                      : timed_layers_weights(spec));
     layers_of_ = spec;
   }
   return layers_weights_;
@@ -52,21 +46,22 @@ struct Outputs {
   std::vector<std::span<const std::byte>> contents;
 };
 
-// Each launch computes the same again, in one work and cache: it reads no row of the cache that it writes.
+// All layers of a token, or their products alone. Each launch computes the same again, in one work and cache:
+// it reads no row of the cache that it writes.
 class LayersTrial final : public Trial {
  public:
   LayersTrial(Device& device, const KernelVariant& variant, const Case& spec,
               std::uint32_t rotate_buffers, ReferenceCache& references)
       : device_(device),
         spec_(spec),
-        params_(layers_params(spec)),
+        op_(variant.op),
         kernel_(device.prepare(variant)),  // before what takes long: it may not run here
-        launch_(timed_layers(variant, spec)),
+        launch_(op_ == Op::Products ? timed_products(spec) : timed_layers(variant, spec)),
         packed_(references.layers_weights(spec)),
         weights_(device, packed_->size(), rotate_buffers) {
     assert(rotate_buffers > 0);
     for (std::size_t i = 1; i < specs().size(); ++i) {
-      others_.emplace_back(device, buffer_bytes(Op::Layers, i, launch_.params, variant.packing), 1);
+      others_.emplace_back(device, buffer_bytes(op_, i, launch_.params, variant.packing), 1);
       fill(i, 0);
     }
     for (std::uint32_t copy = 0; copy < rotate_buffers; ++copy) weights_.fill(copy, *packed_);
@@ -82,6 +77,13 @@ class LayersTrial final : public Trial {
   std::uint64_t weight_bytes() const override { return weights_.bytes(); }
 
  private:
+  std::span<const BufferSpec> specs() const { return contract(op_).buffers; }
+  bool is_output(std::size_t index) const {
+    return specs()[index].access == Access::Write || specs()[index].access == Access::ReadWrite;
+  }
+  std::string quoted_name(std::size_t index) const {
+    return std::string(1, '\'').append(specs()[index].name).append("'");
+  }
   Copies& other(std::size_t index) { return others_[index - 1]; }
   void fill(std::size_t index, unsigned pattern);
   void poison(unsigned pattern);
@@ -94,7 +96,7 @@ class LayersTrial final : public Trial {
 
   Device& device_;
   Case spec_;
-  LayersParams params_;
+  Op op_;
   std::unique_ptr<Kernel> kernel_;
   Launch launch_;  // its first buffer, the weights, lies in `packed_`
   std::shared_ptr<const Bytes> packed_;
@@ -179,7 +181,7 @@ void LayersTrial::check_inputs_unchanged(Verdict& verdict) {
 
 // Two launches with different poison, on the first and the last copy of the weights.
 Verdict LayersTrial::check() {
-  Verdict verdict = start_verdict(Op::Layers);
+  Verdict verdict = start_verdict(op_);
   const Outputs left = run(0, 0, verdict);
   const Outputs again = run(weights_.count() - 1, 1, verdict);
   for (std::size_t i = 1; i < specs().size(); ++i) {
@@ -216,17 +218,18 @@ void LayersTrial::check_timed(Verdict& verdict) {
 }
 
 std::uint64_t LayersTrial::macs() const {
-  const LayersParams& p = params_;
+  const LayersParams p = layers_params(spec_);
   const std::uint64_t positions = std::uint64_t{spec_.layers->position} + 1;
   const std::uint64_t products = std::uint64_t{qkv_rows(p)} * p.hidden +
                                  std::uint64_t{p.hidden} * q_rows(p) +
                                  std::uint64_t{3} * p.ffn * p.hidden;
-  return p.layers * (products + 2 * positions * q_rows(p));
+  return p.layers * (products + (op_ == Op::Products ? 0 : 2 * positions * q_rows(p)));
 }
 
-// Of the cache all rows in front of the position are read, and those of the position written.
+// Codes in and sums out; or of the cache all rows in front of the position are read, and those of the position written.
 std::uint64_t LayersTrial::min_bytes() const {
-  const LayersParams& p = params_;
+  const LayersParams p = layers_params(spec_);
+  if (op_ == Op::Products) return weight_bytes() + p.hidden * (1 + sizeof(std::int32_t));
   const std::uint64_t rows =
       2 * std::uint64_t{p.layers} * p.kv_heads * (spec_.layers->position + 1);
   return weight_bytes() + rows * row_bytes(kernel_->variant().packing, p.head_dim) +

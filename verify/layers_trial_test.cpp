@@ -66,6 +66,26 @@ TEST_F(LayersTrialTest, LayersHaveWeightsOfTheirOwn) {
   EXPECT_NE(*references_.layers_weights(other), *weights);
 }
 
+TEST_F(LayersTrialTest, ProductsAreCheckedBeforeAndAfterTheyAreTimed) {
+  Case spec = small_case(0);
+  spec.op = "products";
+  const auto trial =
+      make_trial(*device_, *find_variant("cpu/products_portable"), spec, 3, references_);
+  Verdict verdict = trial->check();
+  EXPECT_EQ(verdict.status, Status::Pass) << verdict.message;
+  EXPECT_EQ(verdict.criterion, Criterion::ExactInt);
+  const std::uint64_t checked = verdict.checked;
+  for (std::uint64_t i = 0; i < 4; ++i) trial->dispatch(i);
+  trial->check_timed(verdict);
+  EXPECT_EQ(verdict.status, Status::Pass) << verdict.message;
+  EXPECT_TRUE(verdict.timed_output_verified);
+  EXPECT_EQ(verdict.checked, 2 * checked);
+  EXPECT_EQ(trial->macs(), 3u * (256 * 128 + 128 * 128 + 3 * 192 * 128));
+  EXPECT_EQ(trial->weight_bytes(), layers_weight_bytes(spec));
+  EXPECT_EQ(trial->min_bytes(), trial->weight_bytes() + 128 * (1 + sizeof(std::int32_t)));
+  EXPECT_NE(*references_.layers_weights(small_case(0)), *references_.layers_weights(spec));
+}
+
 TEST_F(LayersTrialTest, NothingTimedIsNothingVerified) {
   const auto trial =
       make_trial(*device_, *find_variant("cpu/layers_f32_portable"), small_case(4), 2, references_);

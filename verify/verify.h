@@ -53,9 +53,9 @@ class Trial {
   virtual std::uint64_t weight_bytes() const = 0;  // of these, packed weights, scales and gains
 };
 
-// A matmul, or all layers of a model for one token where the case has them (verify/layers_trial.cpp: each part
-// of each layer is judged on what the kernel itself gave that part, and the weights of 2B4T are half a gigabyte
-// on the host as on the device). Parameters and errors are those of MatmulTrial's constructor.
+// A matmul, or all layers of a model for one token where the case has them, or their products (verify/
+// layers_trial.cpp: each part of each layer is judged on what the kernel itself gave that part, products as the
+// chain that they are; the weights of 2B4T are half a gigabyte on the host as on the device). Parameters and errors are those of MatmulTrial's constructor.
 std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
                                   std::uint32_t rotate_buffers, ReferenceCache& references);
 
@@ -85,8 +85,10 @@ class MatmulTrial final : public Trial {
   std::unique_ptr<State> state_;
 };
 
-// Of a case with layers: what its kernel is called with, and how much it reads of that.
+// Of a case with layers: what its kernel is called with, by its op, and how much it reads of that.
+bool is_products(const Case& spec);  // of all layers, and nothing else of them
 LayersParams layers_params(const Case& spec);
+ProductsParams products_params(const Case& spec);
 std::uint64_t layers_weight_bytes(const Case& spec);
 
 // Injected bugs and how many of them verification found (measuring-and-verifying A.2, A.5).
