@@ -27,7 +27,8 @@ namespace {
 
 using namespace feature;
 
-[[maybe_unused]] constexpr Features kLayersNeed = Subgroups | IntegerDot | Meeting;
+// Of a kernel whose work-groups wait for each other.
+[[maybe_unused]] constexpr Features kMeetingNeeds = Subgroups | IntegerDot | Meeting;
 
 constexpr auto kVariants = std::to_array<KernelVariant>({
 #define ROTOR_CPU(stem, op, packing, needs, batch) \

@@ -225,24 +225,29 @@ std::unique_ptr<Kernel> VulkanDevice::prepare(const KernelVariant& variant) {
                            name + " needs work-groups of " + std::to_string(shape.invocations) +
                                "; the device allows " + std::to_string(limits_.max_invocations));
   }
-  if (variant.op == Op::Layers) {
-    if (limits_.software) {
+  if (has_meetings(variant.op)) {
+    const bool is_layers = variant.op == Op::Layers;
+    if (is_layers && limits_.software) {
       throw UnsupportedError("no_meeting", name +
                                                " is not for software devices: lavapipe (Mesa 22.3) "
                                                "computes it wrong, and they gain nothing by it");
     }
-    if (limits_.subgroup_size < 32 || shape.invocations < 256) {
-      throw UnsupportedError(
-          "work_group_too_small",
-          name + " needs subgroups of 32 and work-groups of 256; the device has " +
-              std::to_string(limits_.subgroup_size) + " and " + std::to_string(shape.invocations));
+    const std::uint32_t lanes = is_layers ? 32 : 4;
+    const std::uint32_t invocations = is_layers ? 256 : 512;
+    if (limits_.subgroup_size < lanes || shape.invocations < invocations) {
+      throw UnsupportedError("work_group_too_small",
+                             name + " needs subgroups of " + std::to_string(lanes) +
+                                 " and work-groups of " + std::to_string(invocations) +
+                                 "; the device has " + std::to_string(limits_.subgroup_size) +
+                                 " and " + std::to_string(shape.invocations));
     }
   }
   auto kernel = std::make_unique<VulkanKernel>(variant, device_.get(), queued_,
                                                pipelines_.create(variant, shape));
-  if (variant.op == Op::Layers) {
-    kernel->set_meeting_groups(find_meeting_groups(
-        *this, *kernel, [&](std::uint32_t groups) { kernel->set_meeting_groups(groups); }));
+  if (has_meetings(variant.op)) {
+    kernel->set_meeting_groups(
+        find_meeting_groups(*this, *kernel, limits_.multiprocessors,
+                            [&](std::uint32_t groups) { kernel->set_meeting_groups(groups); }));
   }
   return kernel;
 }

@@ -16,6 +16,7 @@ struct VulkanTraits {
   VkPhysicalDevice physical = VK_NULL_HANDLE;
   VkPhysicalDeviceProperties properties{};
   VkPhysicalDeviceMemoryProperties memory{};
+  std::uint32_t multiprocessors = 0;      // 0: not known
   std::uint32_t subgroup_size = 1;        // as the driver prefers it
   std::uint32_t queue_family = 0;         // computes; has timestamps if any family does
   std::uint32_t timestamp_bits = 0;       // valid ones; 0 means no device clock

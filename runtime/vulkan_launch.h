@@ -15,7 +15,8 @@ struct LaunchLimits {
   std::uint32_t max_invocations = 128;
   std::uint32_t max_groups_x = 65535;
   std::uint32_t subgroup_size = 1;
-  bool software = false;  // a CPU plays GPU: small groups, no lanes to fill
+  std::uint32_t multiprocessors = 0;  // 0: not known
+  bool software = false;              // a CPU plays GPU: small groups, no lanes to fill
 };
 
 // The specialization constants of a shader, in the order of their ids.

@@ -186,7 +186,14 @@ std::optional<VulkanTraits> vulkan_traits(VkPhysicalDevice device, Features mask
   properties.base.pNext = &properties.driver;
   properties.driver.pNext = &properties.subgroup;
   if (dot_known) properties.subgroup.pNext = &properties.dot;
+  VkPhysicalDeviceShaderSMBuiltinsPropertiesNV multiprocessors{
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV};
+  if (has_extension(device, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME)) {
+    multiprocessors.pNext = properties.base.pNext;
+    properties.base.pNext = &multiprocessors;
+  }
   vkGetPhysicalDeviceProperties2(device, &properties.base);
+  traits.multiprocessors = multiprocessors.shaderSMCount;
   const bool matrix_known = has_extension(device, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
   FeatureChain features(dot_known, matrix_known);
   vkGetPhysicalDeviceFeatures2(device, &features.base);
@@ -210,6 +217,7 @@ LaunchLimits launch_limits(const VulkanTraits& traits) {
               std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]),
           .max_groups_x = limits.maxComputeWorkGroupCount[0],
           .subgroup_size = traits.subgroup_size,
+          .multiprocessors = traits.multiprocessors,
           .software = traits.info.kind == "software"};
 }
 

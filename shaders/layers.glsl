@@ -60,16 +60,6 @@ void write_nothing() {
   }
 }
 
-shared bool some_is_partial;
-
-bool all_subgroups_full() {  // of 32 lanes or more
-  if (gl_LocalInvocationID.x == 0) some_is_partial = false;
-  barrier();
-  if (gl_SubgroupSize < 32 || subgroupAdd(1u) != gl_SubgroupSize) some_is_partial = true;
-  barrier();
-  return !some_is_partial;
-}
-
 // In a short text attention has work for few: they have it to themselves, so that keys and values are with
 // them before the query is. In a long one all take part in everything, and positions are split.
 const uint kLong = 256;  // positions; an H100 gains by splits from here on
@@ -222,7 +212,7 @@ void main() {
   }
   barrier();
   if (p.layers == 0) {  // a trial: are subgroups full, and do all work-groups run at once?
-    if (!all_subgroups_full() || !all_meet()) return;
+    if (!all_subgroups_full(32) || !all_meet()) return;
   }
   share_out();
   load_angles();
