@@ -57,7 +57,8 @@ endfunction()
 # it includes (kernels/params.h first of all) put in place: rotor::opencl::<stem>(). Drivers compile it.
 function(rotor_embed_opencl target)
   file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.cl)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.clh)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.clh
+    ${PROJECT_SOURCE_DIR}/kernels/*layout.h)
   set(out ${CMAKE_BINARY_DIR}/opencl_text.cpp)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DSOURCE=${PROJECT_SOURCE_DIR} -DOUT=${out}

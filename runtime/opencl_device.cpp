@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "runtime/meeting.h"
 #include "runtime/opencl_kernels.h"
 #include "runtime/opencl_memory.h"
 #include "runtime/opencl_module.h"
@@ -55,7 +56,13 @@ class ClDevice final : public Device {
   }
 
   std::unique_ptr<Kernel> prepare(const KernelVariant& variant) override {
-    return build(context_, traits_, info_, variant);
+    std::unique_ptr<ClKernel> kernel = build(context_, traits_, info_, variant);
+    if (has_meetings(variant.op)) {
+      kernel->set_meeting_groups(
+          find_meeting_groups(*this, *kernel, traits_.multiprocessors,
+                              [&](std::uint32_t groups) { kernel->set_meeting_groups(groups); }));
+    }
+    return kernel;
   }
 
   void dispatch(const Kernel& kernel, std::span<const View> views,
@@ -83,7 +90,8 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
                         std::span<const std::byte> params) {
   check_bindings(kernel.variant(), views, params);
   const auto& made = static_cast<const ClKernel&>(kernel);
-  const Groups groups = groups_of(kernel.variant(), params);
+  Groups groups = groups_of(kernel.variant(), params);
+  if (made.meeting_groups() != 0) groups = {made.meeting_groups(), 1};
   if (groups.x == 0 || groups.y == 0) return;
   Launch launch{.kernel = recording_ != nullptr ? made.fresh() : made.shared(),
                 .global = cl::NDRange(groups.x * made.group(), groups.y),

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "runtime/meeting.h"
 
 namespace rotor::opencl {
 namespace {
@@ -19,15 +20,17 @@ std::size_t preferred_group(Op op) {
     case Op::AddNorm:
     case Op::Embed:
     case Op::TopK:
+    case Op::Products:
       return 256;
     default:
       return 64;
   }
 }
 
-// Kernels for single tokens share each row of their tile among work-items, so they need one a row at
+// Kernels whose work-groups wait for each other keep a vector among the work-items of one. Kernels for single tokens share each row of their tile among work-items, so they need one a row at
 // least; kernels for batches, and Calculate, walk through their rows.
 std::size_t smallest_group(const KernelVariant& variant) {
+  if (has_meetings(variant.op)) return preferred_group(variant.op);
   return variant.tile.tokens > 1 || variant.op == Op::Calculate ? 1 : variant.tile.rows;
 }
 
@@ -46,6 +49,7 @@ std::string options(const Traits& traits, const KernelVariant& variant, std::siz
                      " -DROTOR_TOKENS=" + std::to_string(variant.tile.tokens) +
                      " -DROTOR_WIDTH=" + std::to_string(vector_width(traits.device));
   if (traits.khr_subgroups) text += " -DROTOR_KHR_SUBGROUPS";
+  if (traits.ptx_dot) text += " -DROTOR_PTX";
   return text;
 }
 

@@ -16,11 +16,15 @@ class ClKernel final : public Kernel {
   // A kernel of its own, for arguments that stay. Throws DeviceError.
   cl::Kernel fresh() const;
   std::size_t group() const { return group_; }  // work-items
+  // Of kernels whose work-groups wait for each other (runtime/meeting.h): how many a launch has. 0: others.
+  std::uint32_t meeting_groups() const { return meeting_groups_; }
+  void set_meeting_groups(std::uint32_t count) { meeting_groups_ = count; }
 
  private:
   cl::Program program_;
   cl::Kernel kernel_;
   std::size_t group_;
+  std::uint32_t meeting_groups_ = 0;
 };
 
 // Compiles. Throws UnsupportedError if the device lacks what the variant needs, DeviceError with the

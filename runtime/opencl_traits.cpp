@@ -60,6 +60,14 @@ bool has_khr_subgroups(const cl::Device& device) {
          property<cl_uint>(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
 }
 
+// dp4a came with compute capability 6.1 (PTX ISA 5.0).
+bool has_ptx_dot(const cl::Device& device) {
+  constexpr cl_device_info kMajor = 0x4000;  // CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV
+  constexpr cl_device_info kMinor = 0x4001;
+  if (!has_extension(device, "cl_nv_device_attribute_query")) return false;
+  return 10 * property<cl_uint>(device, kMajor) + property<cl_uint>(device, kMinor) >= 61;
+}
+
 Features features_of(const cl::Device& device) {
   using namespace feature;
   Features features = Int8Storage;
@@ -113,6 +121,8 @@ Traits traits_of(const cl::Device& device) {
   traits.view_alignment = std::max(1u, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   traits.unified_memory = device.getInfo<CL_DEVICE_HOST_UNIFIED_MEMORY>() != 0;
   traits.khr_subgroups = has_khr_subgroups(device);
+  traits.multiprocessors = device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>();
+  traits.ptx_dot = has_ptx_dot(device);
   const int major = major_version(device);
   if (major >= 2) traits.newest_standard = major >= 3 ? "CL3.0" : "CL2.0";
   return traits;

@@ -16,6 +16,8 @@ struct Traits {
   std::size_t view_alignment = 1;  // bytes
   bool unified_memory = false;     // the host can map buffers instead of copying
   bool khr_subgroups = false;      // else subgroups, if any, are Intel's
+  cl_uint multiprocessors = 0;     // 0: not known
+  bool ptx_dot = false;            // takes NVIDIA's assembly, with dot products of four bytes
   const char* newest_standard = "CL1.2";
 };
 
