@@ -146,21 +146,23 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
 
 std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
                            const LayersShape& s) {
-  return std::string(variant.name) + "/l" + std::to_string(s.layers) + "_h" +
-         std::to_string(hidden) + "_f" + std::to_string(s.ffn) + "_q" + std::to_string(s.heads) +
-         "_kv" + std::to_string(s.kv_heads) + "_d" + std::to_string(s.head_dim) + "_p" +
-         std::to_string(s.position);
+  std::string id = std::string(variant.name) + "/l" + std::to_string(s.layers) + "_h" +
+                   std::to_string(hidden) + "_f" + std::to_string(s.ffn) + "_q" +
+                   std::to_string(s.heads) + "_kv" + std::to_string(s.kv_heads) + "_d" +
+                   std::to_string(s.head_dim);
+  if (variant.op == Op::Layers) id += "_p" + std::to_string(s.position);
+  return id;
 }
 
 std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& config,
                                      const Filter& filter, std::uint64_t seed,
                                      const std::string& repro) {
   std::vector<PlannedCase> plan;
-  for (const std::uint32_t position : kLayersPositions) {
+  const auto add = [&](Op op, std::uint32_t position) {
     const LayersShape shape{config.layers,   config.ffn,      config.heads,
                             config.kv_heads, config.head_dim, position};
     for (const KernelVariant& variant : variants()) {
-      if (variant.op != Op::Layers || variant.backend != device.backend) continue;
+      if (variant.op != op || variant.backend != device.backend) continue;
       if (variant.backend == Backend::Cpu) continue;
       const std::string id = layers_case_id(variant, config.hidden, shape);
       if (!filter.matches(id)) continue;
@@ -172,7 +174,9 @@ std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& con
       require_room(device, planned.result);
       plan.push_back(std::move(planned));
     }
-  }
+  };
+  for (const std::uint32_t position : kLayersPositions) add(Op::Layers, position);
+  add(Op::Products, 0);
   return plan;
 }
 

@@ -57,7 +57,7 @@ std::vector<PlannedCase> plan_matmul(const DeviceInfo& device, std::span<const S
                                      const std::string& repro);
 
 // Every row of the device's backend that runs all layers of a model at once, with a short cache and a long
-// one. Not those of the CPU: composites of portable kernels, there to be compared
+// one, or their products alone. Not those of the CPU: composites of portable kernels, there to be compared
 // with, which nobody runs.
 std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& config,
                                      const Filter& filter, std::uint64_t seed,
@@ -69,7 +69,7 @@ std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& con
 std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filter,
                                    std::uint64_t seed, const std::string& repro);
 
-// "vulkan/layers_f16/l30_h2560_f6912_q20_kv5_d128_p4".
+// "vulkan/layers_f16/l30_h2560_f6912_q20_kv5_d128_p4"; products, for which the position is nothing, go without.
 std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
                            const LayersShape& shape);
 

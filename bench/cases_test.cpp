@@ -109,15 +109,17 @@ TEST(Cases, AllLayersAtOnceAreCasesOfGpusOnly) {
   const std::regex schema_pattern("^[a-z0-9_]+(/[A-Za-z0-9_.:=+@-]+)+$");
   std::size_t rows = 0;
   for (const KernelVariant& v : variants()) {
-    rows += v.op == Op::Layers && v.backend == Backend::Vulkan;
+    if (v.backend != Backend::Vulkan) continue;
+    rows += v.op == Op::Layers ? std::size(kLayersPositions) : v.op == Op::Products ? 1 : 0;
   }
-  EXPECT_EQ(plan.size(), rows * std::size(kLayersPositions));
+  EXPECT_EQ(plan.size(), rows);
   for (const PlannedCase& planned : plan) {
     const Case& spec = planned.result.spec;
     EXPECT_TRUE(ids.insert(spec.id).second) << spec.id;
     EXPECT_TRUE(std::regex_match(spec.id, schema_pattern)) << spec.id;
     EXPECT_EQ(spec.id, layers_case_id(*planned.variant, spec.k, spec.layers.value()));
-    EXPECT_EQ(spec.op, "layers");
+    EXPECT_EQ(spec.op, contract(planned.variant->op).name);
+    EXPECT_EQ(spec.id.ends_with("_d128"), spec.op == "products") << spec.id;
     EXPECT_EQ(planned.result.verdict.status, Status::NotRun);
     EXPECT_EQ(planned.result.repro, "rotor-bench --filter '^" + spec.id + "$'");
   }

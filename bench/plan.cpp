@@ -82,9 +82,9 @@ std::vector<const KernelVariant*> choose_rows(const BenchOptions& options, const
   for (const PlannedCase& planned : cases) timed.insert(planned.variant);
   std::vector<const KernelVariant*> rows;
   for (const KernelVariant& variant : variants()) {
-    const bool in_suite = options.suite == "all" ||
-                          (runs_matmuls(options.suite) && is_matmul(variant.op)) ||
-                          (runs_layers(options.suite) && variant.op == Op::Layers);
+    const bool in_suite =
+        options.suite == "all" || (runs_matmuls(options.suite) && is_matmul(variant.op)) ||
+        (runs_layers(options.suite) && (variant.op == Op::Layers || variant.op == Op::Products));
     if (timed.count(&variant) > 0 || (in_suite && filter.matches(battery_id(variant)))) {
       rows.push_back(&variant);
     }

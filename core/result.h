@@ -30,7 +30,8 @@ enum class Status : std::uint8_t {
   NotRun,  // planned, but the run ended before it
 };
 
-// All layers of a model for one token, whose keys and values join those of `position` tokens.
+// All layers of a model for one token, whose keys and values join those of `position` tokens; or their products
+// alone, where that is 0.
 struct LayersShape {
   std::uint32_t layers = 0;
   std::uint32_t ffn = 0;
@@ -43,8 +44,9 @@ struct LayersShape {
 };
 
 // What to run. `id` is "<variant>/n<n>_k<k>_b<m>" plus "/hot" for cached weights, or for all layers
-// "<variant>/l<layers>_h<hidden>_f<ffn>_q<heads>_kv<kv_heads>_d<head_dim>_p<position>": it contains no
-// machine, so that reports of different machines can be joined on it.
+// "<variant>/l<layers>_h<hidden>_f<ffn>_q<heads>_kv<kv_heads>_d<head_dim>_p<position>" (products end
+// in front of the position): it contains no machine, so that reports of different machines can be joined on
+// it.
 struct Case {
   std::string id;
   std::string op;       // "matmul"
@@ -56,7 +58,7 @@ struct Case {
   bool hot = false;  // weights cached between launches; else rotated through memory
   std::uint64_t seed = 0;
   std::optional<LayersShape>
-      layers;  // op "layers"; n and k are then the width between layers, m is 1
+      layers;  // ops "layers", "products"; n and k are then the width between layers, m is 1
 };
 
 // One input that was checked: the kind of data, its seed, and a digest of it.

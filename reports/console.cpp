@@ -67,15 +67,20 @@ std::string result_row(const Report& report, const CaseResult& result,
 }
 
 // Shapes in the order of the plan; within one, memory before cache and small batches first. All layers
-// of a model at a position are a shape.
+// of a model at a position are a shape, and so are their products alone.
 struct Group {
   std::uint32_t n = 0;
   std::uint32_t k = 0;
   std::optional<LayersShape> layers;
+  bool is_products = false;
   std::map<std::pair<bool, std::uint32_t>, std::vector<std::size_t>> blocks;  // (hot, m) -> results
 };
 
 std::string group_title(const Group& group) {
+  if (group.is_products) {
+    return "products of " + std::to_string(group.layers->layers) + " layers of " +
+           std::to_string(group.k);
+  }
   if (group.layers) {
     return std::to_string(group.layers->layers) + " layers of " + std::to_string(group.k) +
            ", position " + std::to_string(group.layers->position);
@@ -88,10 +93,14 @@ std::vector<Group> group_by_shape(const Report& report) {
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     const Case& spec = report.results[i].spec;
     if (!is_shown(report.results[i])) continue;
+    const bool is_products = spec.op == "products";
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
-      return g.n == spec.n && g.k == spec.k && g.layers == spec.layers;
+      return g.n == spec.n && g.k == spec.k && g.layers == spec.layers &&
+             g.is_products == is_products;
     });
-    if (group == groups.end()) group = groups.insert(group, {spec.n, spec.k, spec.layers, {}});
+    if (group == groups.end()) {
+      group = groups.insert(group, {spec.n, spec.k, spec.layers, is_products, {}});
+    }
     group->blocks[{spec.hot, spec.m}].push_back(i);
   }
   return groups;

@@ -74,6 +74,18 @@ TEST(Console, LayersHaveATableForEachPositionAndWinNothing) {
   EXPECT_THAT(text.substr(text.find("Fastest")), Not(HasSubstr("layers_f16")));
 }
 
+TEST(Console, ProductsOfLayersHaveATableOfTheirOwn) {
+  Report report = sample_report_with_layers();
+  CaseResult products = timed_layers("products@1x1", 4, {1e-3});
+  products.spec.op = "products";
+  report.results.push_back(products);
+  const std::string text = result_tables(report);
+  const std::size_t own = text.find("products of 30 layers of 2560 ");
+  ASSERT_NE(own, std::string::npos);
+  EXPECT_THAT(text.substr(0, own), Not(HasSubstr("products@1x1")));
+  EXPECT_THAT(text.substr(own), HasSubstr("products@1x1"));
+}
+
 TEST(Console, LimitsAreShownAndWhatIsAboveThemIsAnAlarm) {
   Report report = sample_report();
   // 1,638,400 bytes of a 100 us case, at 16.4 GB/s and then at half of that.

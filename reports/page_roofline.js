@@ -5,6 +5,7 @@ const opNames = {
   matmul_half: "ternary × FP16",
   matmul_dense: "dense FP32",
   layers: "all layers",
+  products: "their products",
 };
 
 // Reading from memory and from the fastest cache; every arithmetic rate.

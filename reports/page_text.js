@@ -17,8 +17,9 @@ function showRate(perSecond, what) {
   return `${threeDigits(perSecond * factor)} ${unit}${what}/s`;
 }
 
-// All layers of a model at a position are a shape.
+// All layers of a model at a position are a shape, and so are their products alone.
 function shapeOf(c) {
+  if (c.op === "products") return `products of ${c.layers} layers of ${c.k}`;
   return c.layers ? `${c.layers} layers of ${c.k}, position ${c.position}` : `${c.n}×${c.k}`;
 }
 

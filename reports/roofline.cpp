@@ -32,11 +32,12 @@ std::optional<double> best(const std::vector<Roof>& roofs, const std::string& de
 // whose names say so (HOUSE.md, section 9).
 std::vector<std::string_view> kinds_of(const Case& spec) {
   if (spec.op == "matmul_half") return {"fp16_fma", "fp32_fma"};
-  if (spec.op != "matmul" && spec.op != "layers") return {"fp32_fma"};
+  const bool has_layers = spec.op == "layers" || spec.op == "products";
+  if (spec.op != "matmul" && !has_layers) return {"fp32_fma"};
   if (spec.backend == "cpu") return {"int8_dot", "int32_mad"};
   const auto has = [&](const char* part) { return spec.variant.find(part) != std::string::npos; };
   if (has("_coop")) return {"int8_matrix"};
-  if (has("_dot") || spec.op == "layers") return {"int8_dot"};
+  if (has("_dot") || has_layers) return {"int8_dot"};
   return {"int32_mad", "fp32_fma"};
 }
 

@@ -66,6 +66,7 @@ TEST(Roofline, TheRateIsThatOfTheUnitThatTheKernelUses) {
                          Row{"matmul", "vulkan", "matmul_bitpacked_subgroup@16x1", 2e9},
                          Row{"matmul", "vulkan", "matmul_int8@16x1", 2e9},
                          Row{"layers", "vulkan", "layers_f16@1x1", 8e9},
+                         Row{"products", "opencl", "products@1x1", 8e9},
                          Row{"matmul_half", "vulkan", "matmul_half@16x1", 4e9},
                          Row{"matmul_dense", "cpu", "matmul_dense_eigen", 2e9}}) {
     CaseResult result = timed("matmul_fast", 1, {1e-3});
