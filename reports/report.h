@@ -149,7 +149,7 @@ struct Report {
   std::optional<Publication> published;
 };
 
-inline constexpr std::string_view kReportVersion = "1.6.0";
+inline constexpr std::string_view kReportVersion = "1.7.0";
 
 // --- Names of the format: the one place where they are written (reports/names.cpp). -------------
 std::string_view status_name(Status status);  // "fail_verify"
