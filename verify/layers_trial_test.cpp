@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "kernels/layers_layout.h"
 #include "runtime/devices.h"
@@ -14,6 +16,12 @@ namespace {
 Case small_case(std::uint32_t position) {
   Case spec{.m = 1, .n = 128, .k = 128, .seed = 5};
   spec.layers = LayersShape{3, 192, 4, 2, 32, position};
+  return spec;
+}
+
+Case small_products() {
+  Case spec = small_case(0);
+  spec.op = "products";
   return spec;
 }
 
@@ -67,8 +75,7 @@ TEST_F(LayersTrialTest, LayersHaveWeightsOfTheirOwn) {
 }
 
 TEST_F(LayersTrialTest, ProductsAreCheckedBeforeAndAfterTheyAreTimed) {
-  Case spec = small_case(0);
-  spec.op = "products";
+  const Case spec = small_products();
   const auto trial =
       make_trial(*device_, *find_variant("cpu/products_portable"), spec, 3, references_);
   Verdict verdict = trial->check();
@@ -104,41 +111,78 @@ void disturbed(const CpuCall& call) noexcept {
   if (++launches > 2) disturb(call);
 }
 
-TEST_F(LayersTrialTest, FindsAKernelThatTurnsWrong) {
-  struct Row {
-    const char* what;
-    void (*disturb)(const CpuCall&);
-    Status status;
-  };
+struct WrongTurn {
+  const char* what;
+  void (*disturb)(const CpuCall&);
+  Status status;
+};
+
+void expect_found(Device& device, ReferenceCache& references, const char* variant, const Case& spec,
+                  const WrongTurn& turn) {
+  KernelVariant turning = *find_variant(variant);
+  right_kernel = turning.cpu;
+  disturb = turn.disturb;
+  launches = 0;
+  turning.cpu = disturbed;
+  const auto trial = make_trial(device, turning, spec, 2, references);
+  Verdict verdict = trial->check();
+  EXPECT_EQ(verdict.status, Status::Pass) << turn.what << ": " << verdict.message;
+  trial->dispatch(0);
+  trial->check_timed(verdict);
+  EXPECT_EQ(verdict.status, turn.status) << turn.what << ": " << verdict.message;
+  EXPECT_FALSE(verdict.timed_output_verified) << turn.what;
+}
+
+TEST_F(LayersTrialTest, FindsLayersThatTurnWrong) {
   static const std::size_t kMiddle = [] {
     const LayersParams p = layers_params(small_case(4));
     return (work_parts(p).traces + trace_parts(p).end + trace_parts(p).middle) * kLayoutUnit / 4;
   }();
-  for (const Row& row : {
-           Row{"middle of the second layer",
-               [](const CpuCall& c) { c.buffer<float>(5)[kMiddle] += 1; }, Status::FailVerify},
-           Row{"last norm", [](const CpuCall& c) { c.buffer<float>(6)[127] += 1; },
-               Status::FailVerify},
-           Row{"a row of the cache", [](const CpuCall& c) { c.buffer<float>(3)[7] += 1; },
-               Status::FailVerify},
-           Row{"meeting", [](const CpuCall& c) { c.buffer<std::uint32_t>(5)[1] = 1; },
-               Status::FailVerify},
-           Row{"behind the last norm", [](const CpuCall& c) { c.buffer<float>(6)[128] = 0; },
-               Status::FailGuard},
-           Row{"an input", [](const CpuCall& c) { c.buffer<float>(4)[0] += 1; }, Status::FailGuard},
+  for (const WrongTurn& turn : {
+           WrongTurn{"middle of the second layer",
+                     [](const CpuCall& c) { c.buffer<float>(5)[kMiddle] += 1; },
+                     Status::FailVerify},
+           WrongTurn{"last norm", [](const CpuCall& c) { c.buffer<float>(6)[127] += 1; },
+                     Status::FailVerify},
+           WrongTurn{"a row of the cache", [](const CpuCall& c) { c.buffer<float>(3)[7] += 1; },
+                     Status::FailVerify},
+           WrongTurn{"meeting", [](const CpuCall& c) { c.buffer<std::uint32_t>(5)[1] = 1; },
+                     Status::FailVerify},
+           WrongTurn{"behind the last norm", [](const CpuCall& c) { c.buffer<float>(6)[128] = 0; },
+                     Status::FailGuard},
+           WrongTurn{"an input", [](const CpuCall& c) { c.buffer<float>(4)[0] += 1; },
+                     Status::FailGuard},
        }) {
-    KernelVariant turning = *find_variant("cpu/layers_f32_portable");
-    right_kernel = turning.cpu;
-    disturb = row.disturb;
-    launches = 0;
-    turning.cpu = disturbed;
-    const auto trial = make_trial(*device_, turning, small_case(4), 2, references_);
-    Verdict verdict = trial->check();
-    EXPECT_EQ(verdict.status, Status::Pass) << row.what << ": " << verdict.message;
-    trial->dispatch(0);
-    trial->check_timed(verdict);
-    EXPECT_EQ(verdict.status, row.status) << row.what << ": " << verdict.message;
-    EXPECT_FALSE(verdict.timed_output_verified) << row.what;
+    expect_found(*device_, references_, "cpu/layers_f32_portable", small_case(4), turn);
+  }
+}
+
+// One trit of the first matrix is another.
+void run_with_another_trit(const CpuCall& call) {
+  std::vector<std::byte> weights(call.buffers[0],
+                                 call.buffers[0] + layers_weight_bytes(small_products()));
+  const bool is_lowest = (weights[0] & std::byte{3}) == std::byte{0};
+  weights[0] ^= static_cast<std::byte>(is_lowest ? 1 : 3);  // a code of 0 to 2 again
+  std::byte* const buffers[] = {weights.data(), call.buffers[1], call.buffers[2], call.buffers[3]};
+  CpuCall other = call;
+  other.buffers = buffers;
+  right_kernel(other);
+}
+
+TEST_F(LayersTrialTest, FindsProductsThatTurnWrong) {
+  for (const WrongTurn& turn : {
+           WrongTurn{"a trit of the first product", run_with_another_trit, Status::FailVerify},
+           WrongTurn{"last sum", [](const CpuCall& c) { c.buffer<std::int32_t>(3)[127] += 1; },
+                     Status::FailVerify},
+           WrongTurn{"meeting", [](const CpuCall& c) { c.buffer<std::uint32_t>(2)[1] = 1; },
+                     Status::FailVerify},
+           WrongTurn{"behind the sums",
+                     [](const CpuCall& c) { c.buffer<std::int32_t>(3)[128] = 0; },
+                     Status::FailGuard},
+           WrongTurn{"an input", [](const CpuCall& c) { c.buffer<std::int8_t>(1)[0] ^= 1; },
+                     Status::FailGuard},
+       }) {
+    expect_found(*device_, references_, "cpu/products_portable", small_products(), turn);
   }
 }
 

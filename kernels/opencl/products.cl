@@ -142,6 +142,14 @@ int4 dot_item(int4 acc, const uint4* slot, __local const uint4* codes, uint stri
   return acc;
 }
 
+void add_sixteenths(__local Shared* s) {
+  const uint lane = get_local_id(0);
+  if (lane >= 16u) return;
+  int sum = 0;
+  for (uint i = 0; i < ROTOR_LOCAL; i += 16u) sum += s->code_sums[i + lane];
+  s->sixteenths[lane] = sum;
+}
+
 int sum_of_codes(__local const Shared* s) {
   int sum = 0;
   for (uint i = 0; i < 16u; ++i) sum += s->sixteenths[i];
@@ -149,7 +157,7 @@ int sum_of_codes(__local const Shared* s) {
 }
 
 // A row that a team has summed: the sum, or its code among its neighbours', to where it is waited for.
-void send_row(__local const Shared* s, __global uint* words, __global int* out, uint number,
+void send_row(__local const Shared* s, volatile __global uint* words, __global int* out, uint number,
               uint slot, uint team, uint round, bool is_last) {
   __local const Product* product = &s->plan[number % 4u];
   const uint shift = product->shift;
@@ -165,6 +173,20 @@ void send_row(__local const Shared* s, __global uint* words, __global int* out, 
   const int code = clamp((sum * product->factor + 32768) >> 16, -64, 63);
   const uint bits = (row < product->rows ? (uint)code & 0x7Fu : 0u) | 0x80u;
   add_bits(words + mail_of(s, number) + row / 4u, bits << (8u * (row % 4u)));
+}
+
+// The rows of items `done` and those that lie in slots behind it, as far as they end there.
+void send_rows(__local const Shared* s, volatile __global uint* words, __global int* out, uint number, uint done,
+               bool is_last) {
+  __local const Product* product = &s->plan[number % 4u];
+  const uint teams = ROTOR_LOCAL >> product->shift;
+  for (uint i = get_local_id(0); i < min(ROTOR_SLOTS, product->items - done) * teams; i += ROTOR_LOCAL) {
+    const uint slot = i / teams;
+    const uint item = done + slot;
+    if ((item + 1u) % product->parts == 0u) {
+      send_row(s, words, out, number, slot, i % teams, item / product->parts, is_last);
+    }
+  }
 }
 
 uint extended(uint word) {  // seven bits and a sign
@@ -245,6 +267,20 @@ void clear_behind(__local Shared* s, volatile __global uint* words, uint number,
   }
 }
 
+// Do all work-groups run at once?
+void run_trial(__local Shared* s, __global const char* x, volatile __global uint* words,
+               __global int* out, uint hidden) {
+  if (get_local_id(0) == 0u && !all_meet(words)) s->in_vain = 1u;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  if (s->in_vain != 0u || get_group_id(0) != 0u) return;
+  for (uint i = get_local_id(0); i < hidden; i += ROTOR_LOCAL) out[i] = x[i];
+}
+
+// The result must not look like one.
+void write_nothing(__global int* out, uint hidden) {
+  for (uint i = get_local_id(0); i < hidden; i += ROTOR_LOCAL) out[i] = ROTOR_NOTHING;
+}
+
 ROTOR_KERNEL products(__global const uint4* weights,    // [layers] of four matrices each
                       __global const uint* x,           // [hidden] codes, four a word
                       volatile __global uint* words,    // the work: meetings and mail
@@ -260,12 +296,8 @@ ROTOR_KERNEL products(__global const uint4* weights,    // [layers] of four matr
   }
   if (lane < 4u) s->plan[lane] = plan_product(p, lane);
   barrier(CLK_LOCAL_MEM_FENCE);
-  if (p.layers == 0u) {  // a trial: do all work-groups run at once?
-    if (lane == 0u && !all_meet(words)) s->in_vain = 1u;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (s->in_vain == 0u && get_group_id(0) == 0u) {
-      for (uint i = lane; i < p.hidden; i += ROTOR_LOCAL) out[i] = ((__global const char*)x)[i];
-    }
+  if (p.layers == 0u) {
+    run_trial(s, (__global const char*)x, words, out, p.hidden);
     return;
   }
   const uint products = 4u * p.layers;
@@ -281,17 +313,12 @@ ROTOR_KERNEL products(__global const uint4* weights,    // [layers] of four matr
     const uint next_items = number + 1u < products ? s->plan[(number + 1u) % 4u].items : 0u;
     const uint shift = s->plan[kind].shift;
     const uint blocks = s->plan[kind].blocks;
-    const uint parts = s->plan[kind].parts;
     const uint stride = code_stride(blocks);
     barrier(CLK_LOCAL_MEM_FENCE);
     if (items != 0u) receive(s, x, words, number);
     barrier(CLK_LOCAL_MEM_FENCE);
     is_whole = s->in_vain == 0u;
-    if (lane < 16u) {
-      int sum = 0;
-      for (uint i = 0; i < ROTOR_LOCAL; i += 16u) sum += s->code_sums[i + lane];
-      s->sixteenths[lane] = sum;
-    }
+    add_sixteenths(s);
     int4 acc = (int4)(0);
     uint begin = 0;
     for (uint done = 0; is_whole && (done == 0u || done < items); done += ROTOR_SLOTS) {
@@ -316,18 +343,9 @@ ROTOR_KERNEL products(__global const uint4* weights,    // [layers] of four matr
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);
-      const uint teams = ROTOR_LOCAL >> shift;
-      for (uint i = lane; i < min(ROTOR_SLOTS, items - done) * teams; i += ROTOR_LOCAL) {
-        const uint slot = i / teams;
-        const uint item = done + slot;
-        if ((item + 1u) % parts == 0u) {
-          send_row(s, words, out, number, slot, i % teams, item / parts, number + 1u == products);
-        }
-      }
+      send_rows(s, words, out, number, done, number + 1u == products);
     }
     if (is_whole && items != 0u) clear_behind(s, words, number, products);
   }
-  if (!is_whole) {  // the result must not look like one
-    for (uint i = lane; i < p.hidden; i += ROTOR_LOCAL) out[i] = ROTOR_NOTHING;
-  }
+  if (!is_whole) write_nothing(out, p.hidden);
 }
