@@ -5,11 +5,11 @@
 // A phase's input is small (a vector of activations), so each work-group norms and quantises all of it
 // for itself, into shared memory: to share the codes would take another way through memory.
 #pragma use_vulkan_memory_model
-#extension GL_EXT_spirv_intrinsics : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "shaders/common.glsl"
+#include "shaders/dot16.glsl"
 #include "shaders/exact.glsl"
 #include "shaders/rows.glsl"
 #include "kernels/layers_layout.h"
@@ -42,11 +42,6 @@ uint mail_of(uint layer) { return 4 * (at_work.mail + layer * mailed.end); }
 
 // Its trace, in floats.
 uint trace_of(uint layer) { return 4 * (at_work.traces + layer * traced.end); }
-
-// OpSDot of four signed bytes.
-spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
-int packed_dot(int a, int b, spirv_literal int format);
-int dot4(uint q, uint bytes) { return packed_dot(int(q), int(bytes), 0); }
 
 #include "shaders/layers_mail.glsl"
 #include "shaders/layers_norm.glsl"

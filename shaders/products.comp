@@ -4,11 +4,11 @@
 // word. Weights depend on nothing, so what comes next of them is on its way into registers while a work-group
 // multiplies and waits.
 #pragma use_vulkan_memory_model
-#extension GL_EXT_spirv_intrinsics : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "shaders/common.glsl"
+#include "shaders/dot16.glsl"
 #include "kernels/products_layout.h"
 
 layout(push_constant) uniform Push { ProductsParams p; };

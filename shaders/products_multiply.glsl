@@ -93,22 +93,6 @@ void make_plan() {
 
 uint mail_of(uint number) { return 4 * kMeetUnits + number / 4 * layer_mail + plan[number % 4].mail; }
 
-// OpSDot of four signed bytes.
-spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
-int packed_dot(int a, int b, spirv_literal int format);
-int dot4(uint q, uint bytes) { return packed_dot(int(q), int(bytes), 0); }
-
-// Adds sixteen columns. Two bits of a byte where they lie, without a shift, stand for 1, 4 or 16 times a code:
-// sums of each kind are kept apart. The upper two are shifted, or they would be a sign.
-ivec4 add_dot16(ivec4 acc, uint word, uvec4 q) {
-  acc.x += dot4(q.x, word & 0x03030303u);
-  acc.y += dot4(q.y, word & 0x0C0C0C0Cu);
-  acc.z += dot4(q.z, word & 0x30303030u);
-  acc.w += dot4(q.w, (word >> 6) & 0x03030303u);
-  return acc;
-}
-int unscaled(ivec4 acc) { return acc.x + (acc.y >> 2) + (acc.z >> 4) + acc.w; }
-
 uvec4 fetched[kUnits];
 ivec4 acc;
 
