@@ -16,10 +16,10 @@ constexpr double kSampleLaunches = 5;
 // not seem to fit is only put off.
 constexpr double kGuessPerMac = 0.5e-9;
 constexpr double kGuessPerWeight = 20e-9;
-// All layers at once: made and judged on all cores, run by GPUs alone. (An H100 and its 16 cores took
-// 2.3e-9 a weight, which is 37e-9 a core, and 4e-13.)
+// All layers at once: made and judged on all cores, run by GPUs, or by one thread in a GPU's place. (An
+// H100 and its 16 cores took 2.3e-9 a weight, which is 37e-9 a core, and 4e-13.)
 constexpr double kGuessPerLayersWeightAndCore = 40e-9;
-constexpr double kGuessPerLayersMac = 1e-11;
+constexpr double kGuessPerLayersMac = 2e-10;
 
 // Visits whose medians differ by more were disturbed, one of them at least, however much the samples of
 // each agree. As much makes a median count as uncertain (reports/derive.cpp).
