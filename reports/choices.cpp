@@ -18,13 +18,6 @@ auto place_of(const CaseResult& r) {
   return std::tie(r.device, r.spec.op, r.spec.n, r.spec.k, r.spec.m);
 }
 
-// Whether the chosen one's median may be as low as the other's. Too few samples tell nothing.
-bool may_be_as_fast(const CaseResult& chosen, const CaseResult& other) {
-  const auto ours = median_range(*chosen.measurement, kConfidence);
-  const auto theirs = median_range(*other.measurement, kConfidence);
-  return !ours || !theirs || ours->first <= theirs->second;
-}
-
 // The chosen result, and those of the places in `rivals`.
 Standing standing_of(const Report& report, const AllDerived& derived, std::size_t chosen,
                      const std::vector<std::size_t>& rivals) {
@@ -32,45 +25,46 @@ Standing standing_of(const Report& report, const AllDerived& derived, std::size_
   for (const std::size_t rival : rivals) {
     if (derived[rival]->median_s < derived[fastest]->median_s) fastest = rival;
   }
-  const CaseResult& ours = report.results[chosen];
-  const CaseResult& best = report.results[fastest];
-  return {&best, derived[chosen]->median_s / derived[fastest]->median_s - 1,
-          fastest == chosen || may_be_as_fast(ours, best)};
+  Standing standing{.fastest = &report.results[fastest]};
+  if (fastest == chosen) return standing;
+  standing.behind = derived[chosen]->median_s / derived[fastest]->median_s - 1;
+  const auto ours = median_range(*report.results[chosen].measurement, kConfidence);
+  const auto theirs = median_range(*standing.fastest->measurement, kConfidence);
+  standing.is_known = ours && theirs;
+  standing.within_noise = standing.is_known && ours->first <= theirs->second;
+  return standing;
 }
 
-struct Count {
-  std::size_t good = 0;
-  std::size_t all = 0;
+// Good ones among those that can be told.
+class Count {
+ public:
+  void add(const Standing& standing) {
+    if (!standing.is_known) return void(++unknown_);
+    ++known_;
+    if (standing.within_noise) ++good_;
+  }
+  std::size_t all() const { return known_ + unknown_; }
+  std::string text() const {
+    const std::string few = "; too few samples for " + std::to_string(unknown_) + " more";
+    return std::to_string(good_) + " of " + std::to_string(known_) + " shapes and batches" +
+           (unknown_ > 0 ? few : "");
+  }
+
+ private:
+  std::size_t good_ = 0;
+  std::size_t known_ = 0;
+  std::size_t unknown_ = 0;
 };
 
-template <typename Choices, typename Good>
-Count count_of(const Choices& choices, Good good) {
-  Count count;
-  for (const Choice& choice : choices) {
-    ++count.all;
-    if (good(choice)) ++count.good;
-  }
-  return count;
-}
-
-std::string of_text(const Count& count) {
-  return std::to_string(count.good) + " of " + std::to_string(count.all);
-}
-
+// A line, if the choice is behind.
 std::string behind_line(const Choice& choice, const Standing& standing) {
+  if (standing.is_known && standing.within_noise) return "";
   const Case& spec = choice.chosen->spec;
   const std::string& packing = standing.fastest->packing;
   return "  " + std::to_string(spec.n) + " × " + std::to_string(spec.k) + ", batch " +
          std::to_string(spec.m) + ": " + show_percent(standing.behind) + " behind " +
-         standing.fastest->spec.variant + (packing.empty() ? "" : " (" + packing + ")") + '\n';
-}
-
-std::string lines_behind(const std::vector<Choice>& choices, Standing Choice::*standing) {
-  std::string lines;
-  for (const Choice& choice : choices) {
-    if (!(choice.*standing).within_noise) lines += behind_line(choice, choice.*standing);
-  }
-  return lines;
+         standing.fastest->spec.variant + (packing.empty() ? "" : " (" + packing + ")") +
+         (standing.is_known ? "" : ", as far as few samples tell") + '\n';
 }
 
 }  // namespace
@@ -85,11 +79,12 @@ std::vector<Choice> choices_of(const Report& report, const AllDerived& derived) 
       const CaseResult& rival = report.results[j];
       if (j == i || rival.spec.hot || !derived[j] || place_of(rival) != place_of(chosen)) continue;
       rivals.push_back(j);
-      if (rival.packing == chosen.packing) kin.push_back(j);
+      if (!chosen.packing.empty() && rival.packing == chosen.packing) kin.push_back(j);
     }
     if (rivals.empty()) continue;
-    choices.push_back(
-        {&chosen, standing_of(report, derived, i, kin), standing_of(report, derived, i, rivals)});
+    Choice choice{.chosen = &chosen, .overall = standing_of(report, derived, i, rivals)};
+    if (!kin.empty()) choice.in_packing = standing_of(report, derived, i, kin);
+    choices.push_back(choice);
   }
   return choices;
 }
@@ -97,20 +92,24 @@ std::vector<Choice> choices_of(const Report& report, const AllDerived& derived) 
 std::string choices_text(const Report& report, const AllDerived& derived) {
   const std::vector<Choice> choices = choices_of(report, derived);
   if (choices.empty()) return "";
-  const Count kin = count_of(choices, [](const Choice& c) { return c.in_packing.within_noise; });
-  const Count all = count_of(choices, [](const Choice& c) { return c.overall.within_noise; });
-  std::vector<Choice> single;
-  std::copy_if(choices.begin(), choices.end(), std::back_inserter(single),
-               [](const Choice& c) { return c.chosen->spec.m == 1; });
-  const Count one = count_of(single, [](const Choice& c) { return c.overall.within_noise; });
-  std::string text =
-      "\nA matrix lies in one packing for all batches. Of its packing, what the runtime takes (←) "
-      "is "
-      "the fastest,\nor within noise of it, for " +
-      of_text(kin) + " shapes and batches.\n" + lines_behind(choices, &Choice::in_packing) +
-      "Of all packings it is that for " + of_text(all) + " shapes and batches";
-  if (one.all > 0) text += ", for " + of_text(one) + " with single tokens";
-  return text + ".\n" + lines_behind(choices, &Choice::overall);
+  Count kin, all, single;
+  std::string behind_kin, behind_all;
+  for (const Choice& choice : choices) {
+    all.add(choice.overall);
+    behind_all += behind_line(choice, choice.overall);
+    if (choice.chosen->spec.m == 1) single.add(choice.overall);
+    if (!choice.in_packing) continue;
+    kin.add(*choice.in_packing);
+    behind_kin += behind_line(choice, *choice.in_packing);
+  }
+  std::string text = "\nWhat the runtime takes (←) is the fastest, or within noise of it:\n";
+  if (kin.all() > 0) {
+    text += "of its packing, which a matrix has for all batches, for " + kin.text() + ".\n" +
+            behind_kin;
+  }
+  text += "Of all packings for " + all.text();
+  if (single.all() > 0) text += "; with single tokens for " + single.text();
+  return text + ".\n" + behind_all;
 }
 
 }  // namespace rotor

@@ -14,13 +14,14 @@ struct Standing {
   const CaseResult* fastest = nullptr;  // of the report; the choice itself where none is faster
   double behind = 0;         // how much longer the choice takes, as a fraction of the fastest
   bool within_noise = true;  // the two ranges of medians touch (median_range(), 95 %)
+  bool is_known = true;      // not if the fastest is another, and samples are too few to compare
 };
 
-// The runtime's choice for one shape and batch of one op and device, weights from memory. A matrix lies in
-// one packing for all batches, so for a batch nothing but a variant of this packing could take its place.
+// The runtime's choice for one shape and batch of one op and device, weights from memory. A matrix lies
+// in one packing for all batches, so for a batch only a variant of this packing could take its place.
 struct Choice {
   const CaseResult* chosen = nullptr;  // of the report
-  Standing in_packing;                 // beside variants of its packing
+  std::optional<Standing> in_packing;  // beside variants of its packing, where there are any
   Standing overall;                    // beside all
 };
 
@@ -29,8 +30,8 @@ struct Choice {
 std::vector<Choice> choices_of(const Report& report,
                                const std::vector<std::optional<Derived>>& derived);
 
-// How many choices are the fastest of their packing, and of all, and a line for each that is not; empty
-// without choices.
+// How many choices are the fastest of their packing, and of all, and a line for each that is not; how many
+// nobody can tell of for want of samples. Empty without choices.
 std::string choices_text(const Report& report, const std::vector<std::optional<Derived>>& derived);
 
 }  // namespace rotor

@@ -46,7 +46,8 @@ TEST(Choices, AreGoodIfFastestOrWithinNoise) {
   EXPECT_GT(choices[2].overall.behind, 0);
   EXPECT_TRUE(choices[2].overall.within_noise);
   const std::string text = choices_text(report, derived);
-  EXPECT_THAT(text, testing::HasSubstr("for 2 of 3 shapes and batches, for 1 of 1 with single"));
+  EXPECT_THAT(text,
+              testing::HasSubstr("for 2 of 3 shapes and batches; with single tokens for 1 of 1"));
   EXPECT_THAT(text, testing::HasSubstr("2560 × 2560, batch 5: 20"));
 }
 
@@ -74,17 +75,43 @@ TEST(Choices, TellThePackingOfTheMatrixFromAllPackings) {
   const auto derived = derive(report);
   const std::vector<Choice> choices = choices_of(report, derived);
   ASSERT_EQ(choices.size(), 2u);
-  EXPECT_NEAR(choices[0].in_packing.behind, 0.2, 1e-9);
-  EXPECT_FALSE(choices[0].in_packing.within_noise);
-  EXPECT_EQ(choices[1].in_packing.fastest, choices[1].chosen);
-  EXPECT_TRUE(choices[1].in_packing.within_noise);
+  ASSERT_TRUE(choices[0].in_packing);
+  EXPECT_NEAR(choices[0].in_packing->behind, 0.2, 1e-9);
+  EXPECT_FALSE(choices[0].in_packing->within_noise);
+  EXPECT_FALSE(choices[1].in_packing) << "nothing else has its packing";
   EXPECT_FALSE(choices[1].overall.within_noise);
   const std::string text = choices_text(report, derived);
   EXPECT_THAT(text,
-              testing::HasSubstr("for 1 of 2 shapes and batches.\n  2560 × 2560, batch 5: 20"));
+              testing::HasSubstr("for 0 of 1 shapes and batches.\n  2560 × 2560, batch 5: 20"));
   EXPECT_THAT(text,
               testing::HasSubstr("for 0 of 2 shapes and batches.\n  2560 × 2560, batch 5: 20"));
   EXPECT_THAT(text, testing::HasSubstr("batch 8: 30% behind matmul_other (int8)"));
+}
+
+TEST(Choices, OfFewSamplesTellNothing) {
+  std::vector<CaseResult> pair = pair_of(5, 1.2e-4, 1e-4, 0.001);
+  for (CaseResult& result : pair) {
+    result.measurement->samples_s.resize(3);
+    result.measurement->visits = {};
+  }
+  const Report report = report_of({pair, pair_of(8, 1e-4, 2e-4, 0.001)});
+  const auto derived = derive(report);
+  const std::vector<Choice> choices = choices_of(report, derived);
+  ASSERT_EQ(choices.size(), 2u);
+  EXPECT_FALSE(choices[0].overall.is_known);
+  const std::string text = choices_text(report, derived);
+  EXPECT_THAT(text, testing::HasSubstr("1 of 1 shapes and batches; too few samples for 1 more"));
+  EXPECT_THAT(text,
+              testing::HasSubstr("behind matmul_other (bits2x16), as far as few samples tell"));
+}
+
+// Older reports do not name packings.
+TEST(Choices, WithoutPackingsAreOnlyHeldAgainstAll) {
+  Report report = report_of({pair_of(5, 1e-4, 2e-4, 0.001)});
+  for (CaseResult& result : report.results) result.packing.clear();
+  const auto derived = derive(report);
+  EXPECT_FALSE(choices_of(report, derived).front().in_packing);
+  EXPECT_THAT(choices_text(report, derived), testing::Not(testing::HasSubstr("of its packing")));
 }
 
 TEST(Choices, OthersThatWereNotMeasuredOrAreOfAnotherKindDoNotCount) {
