@@ -69,7 +69,8 @@ std::vector<PlannedCase> plan_layers(const DeviceInfo& device, const Config& con
 std::vector<PlannedCase> plan_gate(const DeviceInfo& device, const Filter& filter,
                                    std::uint64_t seed, const std::string& repro);
 
-// "vulkan/layers_f16/l30_h2560_f6912_q20_kv5_d128_p4"; products, for which the position is nothing, go without.
+// "vulkan/layers_f16/l30_h2560_f6912_q20_kv5_d128_p4"; products, for which the position is nothing, go
+// without.
 std::string layers_case_id(const KernelVariant& variant, std::uint32_t hidden,
                            const LayersShape& shape);
 

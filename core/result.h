@@ -30,8 +30,8 @@ enum class Status : std::uint8_t {
   NotRun,  // planned, but the run ended before it
 };
 
-// All layers of a model for one token, whose keys and values join those of `position` tokens; or their products
-// alone, where that is 0.
+// All layers of a model for one token, whose keys and values join those of `position` tokens; or their
+// products alone, where that is 0.
 struct LayersShape {
   std::uint32_t layers = 0;
   std::uint32_t ffn = 0;

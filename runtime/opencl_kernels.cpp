@@ -27,8 +27,9 @@ std::size_t preferred_group(Op op) {
   }
 }
 
-// Kernels whose work-groups wait for each other keep a vector among the work-items of one. Kernels for single tokens share each row of their tile among work-items, so they need one a row at
-// least; kernels for batches, and Calculate, walk through their rows.
+// Kernels whose work-groups wait for each other keep a vector among the work-items of one. Kernels for
+// single tokens share each row of their tile among work-items, so they need one a row at least; kernels
+// for batches, and Calculate, walk through their rows.
 std::size_t smallest_group(const KernelVariant& variant) {
   if (has_meetings(variant.op)) return preferred_group(variant.op);
   return variant.tile.tokens > 1 || variant.op == Op::Calculate ? 1 : variant.tile.rows;

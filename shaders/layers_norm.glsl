@@ -13,9 +13,9 @@ const uint kMaxSubgroups = 8;
 vec4 held[kHeld];       // the vector; then times the gain
 vec4 held_gain[kHeld];
 
-// Sums of squares and products with the gain are made of values so much smaller that no float's square is
-// beyond the floats until the vector's is. What becomes of small ones is lost beside epsilon and the least
-// step of the quantiser.
+// Squares and products with the gain are of values so much smaller: their sum is a float up to values of some
+// 1e26, beyond which the scale is no number. What becomes 0 of small ones is nothing beside epsilon and the
+// least step of the quantiser.
 const float kShrink = 5.9604644775390625e-8;  // 2^-24
 
 // Word 4c + i of a block of 64 codes is component i of codes[c * blocks + block]: invocations with

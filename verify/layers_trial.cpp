@@ -226,7 +226,8 @@ std::uint64_t LayersTrial::macs() const {
   return p.layers * (products + (op_ == Op::Products ? 0 : 2 * positions * q_rows(p)));
 }
 
-// Codes in and sums out; or of the cache all rows in front of the position are read, and those of the position written.
+// Codes in and sums out; or of the cache all rows in front of the position are read, and those of the
+// position written.
 std::uint64_t LayersTrial::min_bytes() const {
   const LayersParams p = layers_params(spec_);
   if (op_ == Op::Products) return weight_bytes() + p.hidden * (1 + sizeof(std::int32_t));

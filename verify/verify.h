@@ -53,9 +53,10 @@ class Trial {
   virtual std::uint64_t weight_bytes() const = 0;  // of these, packed weights, scales and gains
 };
 
-// A matmul, or all layers of a model for one token where the case has them, or their products (verify/
-// layers_trial.cpp: each part of each layer is judged on what the kernel itself gave that part, products as the
-// chain that they are; the weights of 2B4T are half a gigabyte on the host as on the device). Parameters and errors are those of MatmulTrial's constructor.
+// A matmul, or all layers of a model for one token where the case has them, or their products
+// (verify/layers_trial.cpp: each part of each layer is judged on what the kernel itself gave that part,
+// products as the chain that they are; the weights of 2B4T are half a gigabyte on the host as on the
+// device). Parameters and errors are those of MatmulTrial's constructor.
 std::unique_ptr<Trial> make_trial(Device& device, const KernelVariant& variant, const Case& spec,
                                   std::uint32_t rotate_buffers, ReferenceCache& references);
 
