@@ -8,6 +8,7 @@
 #include "model/session.h"
 #include "reports/report.h"
 #include "runtime/choose.h"
+#include "runtime/meeting.h"
 #include "verify/verify.h"
 
 namespace rotor {
@@ -82,9 +83,9 @@ std::vector<const KernelVariant*> choose_rows(const BenchOptions& options, const
   for (const PlannedCase& planned : cases) timed.insert(planned.variant);
   std::vector<const KernelVariant*> rows;
   for (const KernelVariant& variant : variants()) {
-    const bool in_suite =
-        options.suite == "all" || (runs_matmuls(options.suite) && is_matmul(variant.op)) ||
-        (runs_layers(options.suite) && (variant.op == Op::Layers || variant.op == Op::Products));
+    const bool in_suite = options.suite == "all" ||
+                          (runs_matmuls(options.suite) && is_matmul(variant.op)) ||
+                          (runs_layers(options.suite) && has_meetings(variant.op));
     if (timed.count(&variant) > 0 || (in_suite && filter.matches(battery_id(variant)))) {
       rows.push_back(&variant);
     }

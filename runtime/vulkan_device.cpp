@@ -233,7 +233,7 @@ std::unique_ptr<Kernel> VulkanDevice::prepare(const KernelVariant& variant) {
                                                "computes it wrong, and they gain nothing by it");
     }
     const std::uint32_t lanes = is_layers ? 32 : 4;
-    const std::uint32_t invocations = is_layers ? 256 : 512;
+    const std::uint32_t invocations = meeting_invocations(variant.op);
     if (limits_.subgroup_size < lanes || shape.invocations < invocations) {
       throw UnsupportedError("work_group_too_small",
                              name + " needs subgroups of " + std::to_string(lanes) +

@@ -5,6 +5,7 @@
 
 #include "kernels/layers_layout.h"
 #include "kernels/products_layout.h"
+#include "runtime/meeting.h"
 
 namespace rotor {
 namespace {
@@ -36,6 +37,13 @@ bool is_matmul(Op op) {
 
 }  // namespace
 
+// One work-group has a multiprocessor, so that few of them wait for each other. On an H100 more than 256 leave
+// too few registers to each in Layers: 384, 512 took 15 and 25 % longer. In Products subgroups mostly wait
+// for themselves; 768 took a quarter longer, 1,024 half as long again.
+std::uint32_t meeting_invocations(Op op) {
+  return op == Op::Layers ? 256 : 512;
+}
+
 LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limits) {
   LaunchShape shape{.invocations = 128,
                     .rows = variant.tile.rows,
@@ -56,14 +64,8 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
     shape.invocations = kInvocationsPerQuery * shape.tokens;
     return shape;
   }
-  if (variant.op == Op::Products) {
-    // Few wait for each other, as in Layers, but subgroups mostly wait for themselves. (On an H100 768 took
-    // a quarter longer, 1,024 half as long again.)
-    shape.invocations = 512;
-  } else if (variant.op == Op::Layers) {
-    // One work-group has a multiprocessor, so that few of them wait for each other. (On an H100 more than
-    // 256 leave too few registers to each: 384, 512 took 15 and 25 % longer.)
-    shape.invocations = 256;
+  if (has_meetings(variant.op)) {
+    shape.invocations = meeting_invocations(variant.op);
   } else if (variant.needs & feature::Subgroups) {
     shape.invocations = 4 * limits.subgroup_size;
   } else if (limits.software) {

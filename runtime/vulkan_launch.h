@@ -28,6 +28,9 @@ struct LaunchShape {
 };
 LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limits);
 
+// Invocations of a work-group of an op for which has_meetings(): its kernels need all of them.
+std::uint32_t meeting_invocations(Op op);
+
 // Number of work-groups in x, y, z. x counts tiles of rows (or what the shader says), folded into z
 // where the device has a limit; y counts tiles of tokens.
 std::array<std::uint32_t, 3> launch_groups(const KernelVariant& variant,

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "runtime/choose.h"
+#include "runtime/meeting.h"
 #include "runtime/vulkan_device.h"
 #include "verify/verify.h"
 
@@ -72,7 +73,7 @@ TEST_P(VulkanRow, PassesTheBattery) {
 
 INSTANTIATE_TEST_SUITE_P(All, VulkanRow, testing::ValuesIn(vulkan_rows()), row_name);
 
-// All layers of a small model as they are timed: copies of the weights in turns, many launches a submission.
+// All layers of a small model, and their products, as they are timed: copies of the weights in turns, many launches a submission.
 TEST(VulkanLayers, PassATrial) {
   DeviceList list;
   list_vulkan({}, list);
@@ -81,8 +82,9 @@ TEST(VulkanLayers, PassATrial) {
     const std::unique_ptr<Device> device = open_vulkan(i, {});
     ReferenceCache references;
     for (const KernelVariant* row : vulkan_rows()) {
-      if (row->op != Op::Layers || !supports(device->info(), *row, 1)) continue;
+      if (!has_meetings(row->op) || !supports(device->info(), *row, 1)) continue;
       Case spec{.m = 1, .n = 256, .k = 256, .seed = 3};
+      spec.op = contract(row->op).name;
       spec.layers = LayersShape{4, 320, 4, 2, 64, 70};
       try {
         const std::unique_ptr<Trial> trial = make_trial(*device, *row, spec, 3, references);
