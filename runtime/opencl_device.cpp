@@ -21,7 +21,7 @@ struct Launch {
   cl::Kernel kernel;
   cl::NDRange global;
   cl::NDRange local;
-  std::vector<cl::Buffer> bound;  // kept alive: a kernel does not own its arguments
+  std::vector<std::shared_ptr<Memory>> bound;  // kept alive: a kernel does not own its arguments
 };
 
 class ClSequence final : public Sequence {
@@ -42,7 +42,7 @@ class ClDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
 
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override {
-    return std::make_unique<ClBuffer>(pool_, bytes, traits_.view_alignment);
+    return std::make_unique<ClBuffer>(pool_, bytes);
   }
 
   void write(View to, std::span<const std::byte> data) override {
@@ -73,6 +73,7 @@ class ClDevice final : public Device {
 
  private:
   void enqueue(const Launch& launch);
+  void check_alignment(const View& view) const;
 
   DeviceInfo info_;
   Traits traits_;
@@ -99,9 +100,10 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
                 .bound = {}};
   cl_uint argument = 0;
   for (const View& view : views) {
-    launch.bound.push_back(memory_of(view).from(view.offset));
-    check(launch.kernel.setArg(argument++, launch.bound.back()), "clSetKernelArg",
-          DeviceFault::Memory);
+    check_alignment(view);
+    launch.bound.push_back(memory_of(view));
+    check(launch.kernel.setArg(argument++, launch.bound.back()->from(view.offset)),
+          "clSetKernelArg", DeviceFault::Memory);
   }
   check(launch.kernel.setArg(argument, params.size(), params.data()), "clSetKernelArg",
         DeviceFault::Memory);
@@ -110,6 +112,12 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   } else {
     enqueue(launch);
   }
+}
+
+void ClDevice::check_alignment(const View& view) const {
+  if (view.offset % traits_.view_alignment == 0) return;
+  throw UsageError("a view at offset " + std::to_string(view.offset) +
+                   ": this device binds multiples of " + std::to_string(traits_.view_alignment));
 }
 
 void ClDevice::enqueue(const Launch& launch) {

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kKeptBytes = 256u << 20;  // in the pool, at most
-constexpr std::size_t kKeptViews = 256;         // sub-buffers of one buffer, at most
 
 std::size_t rounded(std::size_t bytes) {
   return std::max((bytes + kPage - 1) / kPage * kPage, kPage);
@@ -19,7 +18,7 @@ std::size_t rounded(std::size_t bytes) {
 class Mapped {
  public:
   Mapped(const cl::CommandQueue& queue, const View& view, std::size_t bytes, cl_map_flags flags)
-      : queue_(queue), memory_(memory_of(view).memory()) {
+      : queue_(queue), memory_(memory_of(view)->whole()) {
     cl_int result = CL_SUCCESS;
     data_ = queue.enqueueMapBuffer(memory_, CL_TRUE, flags, view.offset, bytes, nullptr, nullptr,
                                    &result);
@@ -44,11 +43,29 @@ MemoryPool::MemoryPool(cl::Context context, const Traits& traits)
       // Memory that the driver shares with the host can be mapped without a copy.
       flags_(CL_MEM_READ_WRITE | (traits.unified_memory ? CL_MEM_ALLOC_HOST_PTR : 0)) {}
 
-cl::Buffer MemoryPool::take(std::size_t bytes) {
+cl::Buffer Memory::from(std::size_t offset) {
+  if (offset == 0) return whole_;
+  const auto found = by_offset_.find(offset);
+  if (found != by_offset_.end()) return parts_[found->second];
+  const cl_buffer_region region{offset, whole_.getInfo<CL_MEM_SIZE>() - offset};
+  cl_int result = CL_SUCCESS;
+  cl::Buffer part =
+      whole_.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &result);
+  check(result, "clCreateSubBuffer", DeviceFault::Memory);
+  by_offset_.emplace(offset, parts_.size());
+  return parts_.emplace_back(std::move(part));
+}
+
+void Memory::release_parts() {
+  by_offset_.clear();
+  while (!parts_.empty()) parts_.pop_back();
+}
+
+std::shared_ptr<Memory> MemoryPool::take(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
-  std::vector<cl::Buffer>& kept = kept_[size];
+  std::vector<std::shared_ptr<Memory>>& kept = kept_[size];
   if (!kept.empty()) {
-    cl::Buffer memory = std::move(kept.back());
+    std::shared_ptr<Memory> memory = std::move(kept.back());
     kept.pop_back();
     kept_bytes_ -= size;
     return memory;
@@ -67,43 +84,19 @@ cl::Buffer MemoryPool::take(std::size_t bytes) {
   }
   check(result, ("clCreateBuffer of " + std::to_string(size) + " bytes").c_str(),
         DeviceFault::Memory);
-  return memory;
+  return std::make_shared<Memory>(std::move(memory));
 }
 
-void MemoryPool::give_back(cl::Buffer memory, std::size_t bytes) {
+void MemoryPool::give_back(std::shared_ptr<Memory> memory, std::size_t bytes) {
   const std::size_t size = rounded(bytes);
   if (kept_bytes_ + size > kKeptBytes) return;
+  if (memory.use_count() == 1) memory->release_parts();
   kept_[size].push_back(std::move(memory));
   kept_bytes_ += size;
 }
 
-ClBuffer::ClBuffer(MemoryPool& pool, std::size_t bytes, std::size_t alignment)
-    : Buffer(bytes), pool_(pool), alignment_(alignment), memory_(pool.take(bytes)) {}
-
-ClBuffer::~ClBuffer() {
-  views_.clear();
-  pool_.give_back(std::move(memory_), bytes());
-}
-
-cl::Buffer ClBuffer::from(std::size_t offset) {
-  if (offset == 0) return memory_;
-  if (offset % alignment_ != 0) {
-    throw UsageError("a view at offset " + std::to_string(offset) +
-                     ": this device binds multiples of " + std::to_string(alignment_));
-  }
-  const auto found = views_.find(offset);
-  if (found != views_.end()) return found->second;
-  if (views_.size() >= kKeptViews) views_.clear();  // commands hold those that they need
-  cl_buffer_region region{offset, rounded(bytes()) - offset};
-  cl_int result = CL_SUCCESS;
-  cl::Buffer view =
-      memory_.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &result);
-  check(result, "clCreateSubBuffer", DeviceFault::Memory);
-  return views_.emplace(offset, std::move(view)).first->second;
-}
-
-ClBuffer& memory_of(const View& view) {
-  return static_cast<ClBuffer&>(*view.buffer);
+const std::shared_ptr<Memory>& memory_of(const View& view) {
+  return static_cast<const ClBuffer&>(*view.buffer).memory();
 }
 
 void copy_in(const cl::CommandQueue& queue, const Traits& traits, const View& to,
@@ -114,7 +107,7 @@ void copy_in(const cl::CommandQueue& queue, const Traits& traits, const View& to
     const Mapped mapped(queue, to, data.size(), CL_MAP_WRITE_INVALIDATE_REGION);
     std::memcpy(mapped.data(), data.data(), data.size());
   } else {
-    check(queue.enqueueWriteBuffer(memory_of(to).memory(), CL_TRUE, to.offset, data.size(),
+    check(queue.enqueueWriteBuffer(memory_of(to)->whole(), CL_TRUE, to.offset, data.size(),
                                    data.data()),
           "clEnqueueWriteBuffer");
   }
@@ -128,7 +121,7 @@ void copy_out(const cl::CommandQueue& queue, const Traits& traits, const View& f
     const Mapped mapped(queue, from, data.size(), CL_MAP_READ);
     std::memcpy(data.data(), mapped.data(), data.size());
   } else {
-    check(queue.enqueueReadBuffer(memory_of(from).memory(), CL_TRUE, from.offset, data.size(),
+    check(queue.enqueueReadBuffer(memory_of(from)->whole(), CL_TRUE, from.offset, data.size(),
                                   data.data()),
           "clEnqueueReadBuffer");
   }

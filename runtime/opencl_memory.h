@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "runtime/device.h"
@@ -9,42 +10,59 @@
 
 namespace rotor::opencl {
 
+// A memory object and the parts of it that are bound, for as long as anybody needs one of them: what is
+// recorded holds it, too. Parts go last first: NVIDIA's driver (580) crashes in most other orders where
+// parts overlap and a kernel has used them.
+class Memory {
+ public:
+  explicit Memory(cl::Buffer whole) : whole_(std::move(whole)) {}
+  ~Memory() { release_parts(); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  const cl::Buffer& whole() const { return whole_; }
+  // From `offset` to the end. Throws DeviceError.
+  cl::Buffer from(std::size_t offset);
+  // Only where nobody else holds this.
+  void release_parts();
+
+ private:
+  cl::Buffer whole_;
+  std::vector<cl::Buffer> parts_;                 // in the order they were made
+  std::map<std::size_t, std::size_t> by_offset_;  // index of a part
+};
+
 // Hands out memory objects and keeps those given back for the next buffer of their size.
 class MemoryPool {
  public:
   MemoryPool(cl::Context context, const Traits& traits);
   // At least `bytes`, contents undefined. Throws DeviceError.
-  cl::Buffer take(std::size_t bytes);
-  void give_back(cl::Buffer memory, std::size_t bytes);
+  std::shared_ptr<Memory> take(std::size_t bytes);
+  void give_back(std::shared_ptr<Memory> memory, std::size_t bytes);
 
  private:
   cl::Context context_;
   std::size_t largest_;
   cl_mem_flags flags_;
-  std::map<std::size_t, std::vector<cl::Buffer>> kept_;  // by rounded size
+  std::map<std::size_t, std::vector<std::shared_ptr<Memory>>> kept_;  // by rounded size
   std::size_t kept_bytes_ = 0;
 };
 
 class ClBuffer final : public Buffer {
  public:
-  // `alignment`: of the device's sub-buffers, in bytes.
-  ClBuffer(MemoryPool& pool, std::size_t bytes, std::size_t alignment);
-  ~ClBuffer() override;
+  ClBuffer(MemoryPool& pool, std::size_t bytes)
+      : Buffer(bytes), pool_(pool), memory_(pool.take(bytes)) {}
+  ~ClBuffer() override { pool_.give_back(std::move(memory_), bytes()); }
 
-  const cl::Buffer& memory() const { return memory_; }
-  // What is bound for a view that begins at `offset`: from there to the end of the buffer. Throws
-  // UsageError if the device cannot bind that offset.
-  cl::Buffer from(std::size_t offset);
+  const std::shared_ptr<Memory>& memory() const { return memory_; }
 
  private:
   MemoryPool& pool_;
-  std::size_t alignment_;
-  cl::Buffer memory_;
-  std::map<std::size_t, cl::Buffer> views_;  // by offset
+  std::shared_ptr<Memory> memory_;
 };
 
-// The whole of a view's buffer, as it was allocated by this backend.
-ClBuffer& memory_of(const View& view);
+// Of a view's buffer, which this backend allocated.
+const std::shared_ptr<Memory>& memory_of(const View& view);
 
 // Blocking copies between host memory and a view: by mapping where memory is unified.
 void copy_in(const cl::CommandQueue& queue, const Traits& traits, const View& to,
