@@ -64,6 +64,7 @@ void tile(const CpuCall& call, const Panel<V, kVectors>& panel, std::size_t firs
       for (std::size_t v = 0; v < kVectors; ++v) sums[s][t][v] = V::zero();
     }
   }
+  fetch_output(call, panel, first, kTokens);
   for (std::size_t i = 0; i < stride / 16; i += kSteps) {
     ROTOR_UNROLL
     for (std::size_t u = 0; u < kSteps; ++u) {

@@ -201,6 +201,7 @@ void tile_in_place(const CpuCall& call, const Panel<Zmm, kVectors>& panel, std::
       for (std::size_t v = 0; v < kVectors; ++v) sums[s][t][v] = Zmm::zero();
     }
   }
+  fetch_output(call, panel, first, kTokens);
   add_columns<kTokens>(panel, call.buffer<const std::int8_t>(0) + first * stride, stride, sums,
                        Kept(call, stride));
   __m512i total[kTokens][kVectors];
