@@ -1,6 +1,7 @@
 #include "runtime/vulkan_launch.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/layers_layout.h"
@@ -74,7 +75,8 @@ LaunchShape launch_shape(const KernelVariant& variant, const LaunchLimits& limit
     shape.invocations =
         variant.op == Op::Rope ? 128 : 512;  // a work-group has a whole row to itself
   }
-  shape.invocations = std::min(shape.invocations, limits.max_invocations);
+  // Reductions fold halves, and a device may allow 384.
+  shape.invocations = std::min(shape.invocations, std::bit_floor(limits.max_invocations));
   if (variant.tile.group != 0) shape.invocations = variant.tile.group;
   if (variant.tile.lanes != 0) shape.lanes = variant.tile.lanes;
   return shape;
