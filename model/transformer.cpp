@@ -41,7 +41,8 @@ std::span<const float> Transformer::forward(std::span<const std::uint32_t> token
   }
   const std::span<float> logits = std::span(logits_).first(config_.vocab);
   read_logits(ranked, logits);
-  if (last == 0 && gave_up(logits)) {  // the same token again, part by part
+  const float some = best_.empty() ? logits.front() : best_.front().value;
+  if (last == 0 && std::isnan(some) && gave_up()) {  // the same token again, part by part
     decode({0, 1, pass, ranked}, cache);
     read_logits(ranked, logits);
   }
@@ -73,12 +74,10 @@ void Transformer::read_logits(std::uint32_t ranked, std::span<float> logits) {
   }
 }
 
-// Whether the step went without a result, because work-groups did not run at the same time. Later ones
-// then go part by part.
-bool Transformer::gave_up(std::span<const float> logits) {
+// Whether the step went without a result, because work-groups did not run at the same time: all logits are
+// NaN then. Later steps go part by part.
+bool Transformer::gave_up() {
   if (!steps_at_once_ || act_.work == nullptr) return false;
-  const bool is_broken = std::isnan(best_.empty() ? logits.front() : best_.front().value);
-  if (!is_broken) return false;  // all are, or none
   std::vector<std::uint32_t> words(kMeetUnits * 4);
   device_.read(*act_.work, std::as_writable_bytes(std::span(words)));
   if (std::all_of(words.begin(), words.end(), [](std::uint32_t w) { return w == 0; })) return false;
@@ -112,7 +111,7 @@ void Transformer::decode(LogitRows rows, KvCache& cache) {
   const Kernel* at_once = whole_step(cache);
   if (decode.sequence == nullptr || decode.cache != cache.id() || decode.ranked != rows.ranked ||
       decode.at_once != at_once) {
-    decode.sequence = device_.record([&] { dispatch_forward(1, cache, rows, nullptr); });
+    decode.sequence = device_.record([&] { dispatch_forward(1, cache, rows, nullptr, at_once); });
     decode.cache = cache.id();
     decode.ranked = rows.ranked;
     decode.at_once = at_once;
@@ -188,10 +187,16 @@ void Transformer::check(std::span<const std::uint32_t> tokens, const KvCache& ca
 
 void Transformer::run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows,
                       Probe* probe) {
+  const auto m = static_cast<std::uint32_t>(tokens.size());
+  const Kernel* at_once = m == 1 && probe == nullptr ? whole_step(cache) : nullptr;
   write_step(tokens, cache.length());
-  cache.append(static_cast<std::uint32_t>(tokens.size()));
-  dispatch_forward(static_cast<std::uint32_t>(tokens.size()), cache, rows, probe);
+  cache.append(m);
+  dispatch_forward(m, cache, rows, probe, at_once);
   add(timing_, device_.finish());
+  if (at_once != nullptr && gave_up()) {
+    dispatch_forward(m, cache, rows, probe, nullptr);
+    add(timing_, device_.finish());
+  }
 }
 
 void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_t position) {
@@ -200,9 +205,9 @@ void Transformer::write_step(std::span<const std::uint32_t> tokens, std::uint32_
   device_.write(*act_.step, std::as_bytes(std::span(step_)));
 }
 
-// x = E[t]; per layer attention and feed-forward, each added to x; norm; head.
-void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe) {
-  const Kernel* at_once = m == 1 && probe == nullptr ? whole_step(cache) : nullptr;
+// x = E[t]; per layer attention and feed-forward, each added to x, or all of these `at_once`; norm; head.
+void Transformer::dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe,
+                                   const Kernel* at_once) {
   dispatch_embed(m);
   if (at_once != nullptr) {
     dispatch_layers(*at_once, cache);
@@ -322,18 +327,40 @@ void Transformer::dispatch_logits(LogitRows rows) {
   }
 }
 
+// GPUs read the table once for each row of logits, so many rows are cut: a small one, whose dispatches
+// cannot be interrupted, would be taken for hung.
 void Transformer::dispatch_logits(const DeviceTable& table, LogitRows rows) {
-  const std::size_t row = std::size_t{config_.hidden} * sizeof(float);
-  const View x(*act_.normed, rows.first * row, rows.count * row);
-  const Kernel& kernel = kernels_.get(Op::Head, table.packing, rows.count);
-  for (const TableSlice& slice : table.slices) {
-    const HeadParams params{
-        .m = rows.count, .n = slice.rows, .k = config_.hidden, .out_stride = config_.vocab};
-    const std::size_t offset = slice.first * sizeof(float);
-    const View project[] = {x, *slice.buffer,
-                            View(*act_.logits, offset, act_.logits->bytes() - offset)};
-    device_.dispatch(kernel, project, as_bytes(params));
+  const std::uint32_t step =
+      device_.info().backend == Backend::Cpu ? rows.count : head_rows_at_once(table);
+  for (std::uint32_t done = 0; done < rows.count; done += step) {
+    const std::uint32_t m = std::min(step, rows.count - done);
+    const std::size_t row = std::size_t{config_.hidden} * sizeof(float);
+    const View x(*act_.normed, (rows.first + done) * row, m * row);
+    const Kernel& kernel = kernels_.get(Op::Head, table.packing, m);
+    for (const TableSlice& slice : table.slices) {
+      const HeadParams params{
+          .m = m, .n = slice.rows, .k = config_.hidden, .out_stride = config_.vocab};
+      const std::size_t first = std::size_t{done} * config_.vocab + slice.first;
+      const std::size_t offset = first * sizeof(float);
+      const View project[] = {x, *slice.buffer,
+                              View(*act_.logits, offset, act_.logits->bytes() - offset)};
+      device_.dispatch(kernel, project, as_bytes(params));
+    }
   }
+}
+
+// So many that 2 GB are read, a tenth of a second for integrated graphics, and that what follows them
+// can be bound.
+std::uint32_t Transformer::head_rows_at_once(const DeviceTable& table) const {
+  constexpr std::size_t kBytes = 2'000'000'000;
+  constexpr std::size_t kFloats = kViewAlignment / sizeof(float);
+  std::uint32_t unit = 1;
+  while (std::size_t{unit} * config_.hidden % kFloats != 0 ||
+         std::size_t{unit} * config_.vocab % kFloats != 0) {
+    ++unit;
+  }
+  const std::size_t table_bytes = row_bytes(table.packing, config_.hidden) * config_.vocab;
+  return static_cast<std::uint32_t>(std::max<std::size_t>(kBytes / table_bytes / unit, 1)) * unit;
 }
 
 // Shows x to the probe and normalises what the probe made of it.

@@ -161,7 +161,8 @@ class Transformer {
   void check(std::span<const std::uint32_t> tokens, const KvCache& cache) const;
   void run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows, Probe* probe);
   void write_step(std::span<const std::uint32_t> tokens, std::uint32_t position);
-  void dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe);
+  void dispatch_forward(std::uint32_t m, KvCache& cache, LogitRows rows, Probe* probe,
+                        const Kernel* at_once);
   void dispatch_embed(std::uint32_t m);
   void dispatch_attention(std::uint32_t m, std::uint32_t layer, KvCache& cache, Probe* probe);
   void dispatch_ffn(std::uint32_t m, std::uint32_t layer);
@@ -170,11 +171,12 @@ class Transformer {
   void dispatch_head(std::uint32_t m, LogitRows rows, Probe* probe);
   void dispatch_logits(LogitRows rows);
   void dispatch_logits(const DeviceTable& table, LogitRows rows);
+  std::uint32_t head_rows_at_once(const DeviceTable& table) const;
   void decode(LogitRows rows, KvCache& cache);
   const Kernel* whole_step(const KvCache& cache);
   void dispatch_layers(const Kernel& kernel, KvCache& cache);
   void read_logits(std::uint32_t ranked, std::span<float> logits);
-  bool gave_up(std::span<const float> logits);
+  bool gave_up();
   bool rescore(std::uint32_t row, std::uint32_t top, std::span<float> logits);
   void probe_layer_input(std::uint32_t m, std::uint32_t layer, View gain, Probe& probe);
 

@@ -20,7 +20,7 @@ constexpr VkDeviceSize kStagingBytes = VkDeviceSize{8} << 20;
 constexpr std::size_t kSmallBuffer = 64u << 10;
 // Reading more than this through memory that is not cached costs more than a copy by the device.
 constexpr std::size_t kSmallRead = 1u << 10;
-// A submission is cut to take about half of the 100 ms that watchdogs and users allow.
+// A submission is cut, between dispatches, to take about half of the 100 ms that watchdogs and users allow.
 constexpr double kSubmissionSeconds = 0.05;
 // Multiply-adds per second assumed until something was measured.
 constexpr double kFirstRate = 5e10;
