@@ -123,13 +123,26 @@ const Kernel& KernelSet::product(Packing packing, const MatmulParams& params) {
     const KernelVariant& known = kernel->variant();
     if (known.name == row->name && known.tile == row->tile) return *kernel;
   }
-  try {
-    tuned_.push_back(device_.prepare(*row));
-  } catch (const UnsupportedError&) {  // a record that was written for a device with more room
+  // A record may be of a device with more room, or of a driver that could compile it.
+  std::unique_ptr<Kernel> kernel = prepared(*row);
+  if (kernel == nullptr) {
     tuning_ = {};
     return get(Op::Matmul, packing, params.m, params.n);
   }
+  tuned_.push_back(std::move(kernel));
   return *tuned_.back();
+}
+
+// A kernel that can be done without; none where the device or its compiler refuses it.
+std::unique_ptr<Kernel> KernelSet::prepared(const KernelVariant& variant) {
+  try {
+    return device_.prepare(variant);
+  } catch (const UnsupportedError&) {
+    return nullptr;
+  } catch (const DeviceError& error) {
+    if (error.fault() != DeviceFault::Compile) throw;
+    return nullptr;
+  }
 }
 
 const Kernel& KernelSet::get(Op op, Packing packing, std::uint32_t m, std::uint32_t n) {
@@ -165,10 +178,7 @@ const Kernel* KernelSet::layers(Packing cache) {
   std::unique_ptr<Kernel>& slot = layers_[cache];
   const KernelVariant* row = find(Op::Layers, cache, 1);
   if (row == nullptr) return nullptr;
-  try {
-    slot = device_.prepare(*row);
-  } catch (const UnsupportedError&) {  // work-groups that cannot meet
-  }
+  slot = prepared(*row);  // none where work-groups cannot meet
   return slot.get();
 }
 

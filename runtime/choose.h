@@ -73,6 +73,7 @@ class KernelSet {
   // n outputs, where the op is a product and the choice may depend on them; else 0.
   const KernelVariant* find(Op op, Packing packing, std::uint32_t m, std::uint32_t n = 0) const;
   const Kernel& get(Op op, Packing packing, std::uint32_t m, std::uint32_t n);
+  std::unique_ptr<Kernel> prepared(const KernelVariant& variant);
   bool is_preferred(const KernelVariant& row) const;
 
   Device& device_;
