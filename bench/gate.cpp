@@ -214,6 +214,11 @@ class Gating {
     keep_times(*sides.front(), id, false, round.a_s);
     if (n > 2) keep_times(*sides[1], id, false, round.control_s);
     keep_times(*sides.back(), id, true, round.b_s);
+    // Times are paired by turn.
+    const auto is_odd = [&](const std::vector<double>& s) { return s.size() != round.a_s.size(); };
+    if (round.a_s.empty() || is_odd(round.b_s) || (n > 2 && is_odd(round.control_s))) {
+      throw DeviceError(id + ": a turn went without a time");
+    }
     return round;
   }
 

@@ -55,8 +55,9 @@ void GateSide::slice(double now_s) {
   }
   send(TaskKind::Visit, kVisit, now_s);
   const std::optional<CaseResult> visit = await_done();
-  if (!visit || !visit->measurement) return;
-  visited_ = *visit;
+  if (!visit || is_wrong(visited_.verdict.status)) return;  // wrong once is wrong
+  if (visit->measurement || is_wrong(visit->verdict.status)) visited_ = *visit;
+  if (!visit->measurement) return;
   slices_s_.push_back(*std::min_element(visit->measurement->samples_s.begin(),
                                         visit->measurement->samples_s.end()));
 }

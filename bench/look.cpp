@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <tuple>
 
 #include "bench/process.h"
 #include "bench/scratch_folder.h"
@@ -43,29 +44,50 @@ Report measure_now(const GateOptions& options) {
   return read_json(load_file(out), out);
 }
 
-// Of what the report knows, that which was run now.
-Report restricted(Report known, const Report& now) {
-  std::erase_if(known.results, [&](const CaseResult& r) {
-    return std::none_of(now.results.begin(), now.results.end(), [&](const CaseResult& x) {
-      return x.spec.id == r.spec.id && x.device == r.device;
-    });
+// What is left of a list once the elements are gone that no element of another is like.
+template <typename T, typename Like>
+void keep_what_is_like(std::vector<T>& known, const std::vector<T>& now, const Like& like) {
+  std::erase_if(known, [&](const T& k) {
+    return std::none_of(now.begin(), now.end(), [&](const T& n) { return like(k, n); });
   });
-  std::erase_if(known.battery, [&](const RowCheck& r) {
-    return std::none_of(now.battery.begin(), now.battery.end(), [&](const RowCheck& x) {
-      return x.variant == r.variant && x.device == r.device;
-    });
+}
+
+// Of what the report knows, that which a run of today's gate knows as well: the same shapes on the same
+// devices, in all variants, for one that is gone is to be told. Filters are of variants, too, so what
+// they leave out is dropped by name.
+Report restricted(Report known, const Report& now, bool is_filtered) {
+  keep_what_is_like(known.results, now.results, [&](const CaseResult& k, const CaseResult& n) {
+    const auto work_of = [](const CaseResult& r) {
+      return std::tie(r.device, r.spec.op, r.spec.n, r.spec.k, r.spec.m, r.spec.hot);
+    };
+    return work_of(k) == work_of(n) && (!is_filtered || k.spec.id == n.spec.id);
+  });
+  keep_what_is_like(known.battery, now.battery, [&](const RowCheck& k, const RowCheck& n) {
+    return k.device == n.device && k.op == n.op && (!is_filtered || k.variant == n.variant);
   });
   // Devices are part of the key, and a run of everything has more of them.
   if (known.machine.hw_key == hardware_key(known.machine, known.devices)) {
-    std::erase_if(known.devices, [&](const DeviceFacts& d) {
-      return std::none_of(now.devices.begin(), now.devices.end(),
-                          [&](const DeviceFacts& x) { return x.id == d.id; });
-    });
+    keep_what_is_like(known.devices, now.devices,
+                      [](const DeviceFacts& k, const DeviceFacts& n) { return k.id == n.id; });
     known.machine.hw_key = hardware_key(known.machine, known.devices);
   }
   known.kv.clear();
   known.kv_timings.clear();
   return known;
+}
+
+// Without --device the gate runs on all devices, so those of the report must be there.
+void require_devices(const Report& known, const Report& now, const GateOptions& options) {
+  if (!options.device.empty()) return;
+  for (const DeviceFacts& device : known.devices) {
+    const bool is_here = std::any_of(now.devices.begin(), now.devices.end(),
+                                     [&](const DeviceFacts& d) { return d.id == device.id; });
+    if (is_here) continue;
+    throw UnsupportedError("no_device", options.base + ": has times of " + device.id + ' ' +
+                                            device.name +
+                                            ", which cannot be opened now; name the " +
+                                            "devices to look at with --device");
+  }
 }
 
 // Slower by its whole interval, and by more than the machine itself is now.
@@ -93,10 +115,11 @@ int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) 
   talk << "gate: measuring this build\n" << std::flush;
   const Report now = measure_now(options);
   if (interrupted()) return kExitInterrupted;
+  require_devices(stored, now, options);
   CompareRules rules;
   rules.min_effect = std::max(kLeastEffect, options.min_effect);
-  const ReportComparison comparison =
-      compare(restricted(stored, now), options.base, now, "this build", rules);
+  const ReportComparison comparison = compare(restricted(stored, now, !options.filters.empty()),
+                                              options.base, now, "this build", rules);
   if (!comparison.same_hardware) {
     throw UsageError(options.base + ": is of another machine, " + comparison.a.label +
                      "; times are not gated across machines, see rotor-bench compare");

@@ -313,6 +313,21 @@ TEST_F(MainTest, AGateAgainstAReportSaysWhereToLook) {
   EXPECT_THAT(other.err, HasSubstr("is of another machine"));
 }
 
+TEST_F(MainTest, AGateAgainstAReportTellsWhatIsGone) {
+  ASSERT_EQ(bench("--suite gate --device cpu --no-roofline --budget 4s --out a.json").code, 0);
+  nlohmann::json report = nlohmann::json::parse(load_file(folder_ / "a.json"));
+  report["battery"][0]["variant"] = "cpu/matmul_gone";
+  save_file(folder_ / "more.json", report.dump());
+  const Outcome lost = bench("gate more.json --device cpu --budget 4s");
+  EXPECT_EQ(lost.code, 4) << lost.out << lost.err;
+  EXPECT_THAT(lost.out, HasSubstr("matmul_gone"));
+  report["devices"][0]["id"] = "vulkan:77";
+  save_file(folder_ / "device.json", report.dump());
+  const Outcome gone = bench("gate device.json --filter b1/hot --filter int8 --budget 2s");
+  EXPECT_EQ(gone.code, 69);
+  EXPECT_THAT(gone.err, HasSubstr("vulkan:77"));
+}
+
 TEST_F(MainTest, AGateWithoutAUsableBaseSaysWhy) {
   EXPECT_EQ(bench("gate absent").code, 65);
   EXPECT_EQ(bench("gate ./x --rounds 3").code, 64);

@@ -18,21 +18,31 @@ auto place_of(const CaseResult& r) {
   return std::tie(r.device, r.spec.op, r.spec.n, r.spec.k, r.spec.m);
 }
 
-// The chosen result, and those of the places in `rivals`.
+// The chosen result, and those of the places in `rivals`. A rival that is surely faster counts before one
+// whose median is smaller, but uncertain.
 Standing standing_of(const Report& report, const AllDerived& derived, std::size_t chosen,
                      const std::vector<std::size_t>& rivals) {
+  const auto median_s = [&](std::size_t i) { return derived[i]->median_s; };
+  const auto range = [&](std::size_t i) {
+    return median_range(*report.results[i].measurement, kConfidence);
+  };
+  const auto ours = range(chosen);
   std::size_t fastest = chosen;
+  bool is_known = true;
+  bool is_surely_behind = false;
   for (const std::size_t rival : rivals) {
-    if (derived[rival]->median_s < derived[fastest]->median_s) fastest = rival;
+    if (median_s(rival) >= median_s(chosen)) continue;
+    const auto theirs = range(rival);
+    is_known &= ours && theirs;
+    const bool surely = ours && theirs && theirs->second < ours->first;
+    if (surely < is_surely_behind) continue;
+    if (surely > is_surely_behind || median_s(rival) < median_s(fastest)) fastest = rival;
+    is_surely_behind = surely;
   }
-  Standing standing{.fastest = &report.results[fastest]};
-  if (fastest == chosen) return standing;
-  standing.behind = derived[chosen]->median_s / derived[fastest]->median_s - 1;
-  const auto ours = median_range(*report.results[chosen].measurement, kConfidence);
-  const auto theirs = median_range(*standing.fastest->measurement, kConfidence);
-  standing.is_known = ours && theirs;
-  standing.within_noise = standing.is_known && ours->first <= theirs->second;
-  return standing;
+  return {.fastest = &report.results[fastest],
+          .behind = median_s(chosen) / median_s(fastest) - 1,
+          .within_noise = is_known && !is_surely_behind,
+          .is_known = is_known || is_surely_behind};
 }
 
 // Good ones among those that can be told.

@@ -11,10 +11,13 @@ namespace rotor {
 
 // The runtime's choice beside other variants that were verified and timed.
 struct Standing {
-  const CaseResult* fastest = nullptr;  // of the report; the choice itself where none is faster
-  double behind = 0;         // how much longer the choice takes, as a fraction of the fastest
-  bool within_noise = true;  // the two ranges of medians touch (median_range(), 95 %)
-  bool is_known = true;      // not if the fastest is another, and samples are too few to compare
+  // Of the report; the choice itself where none is faster. Where some are surely faster, the fastest of
+  // these.
+  const CaseResult* fastest = nullptr;
+  double behind = 0;  // how much longer the choice takes, as a fraction of the fastest
+  bool within_noise =
+      true;              // no faster one's range of medians is below ours (median_range(), 95 %)
+  bool is_known = true;  // not if none is surely faster, and samples are too few for one that is
 };
 
 // The runtime's choice for one shape and batch of one op and device, weights from memory. A matrix lies

@@ -64,6 +64,24 @@ TEST(Choices, AreWithinNoiseWhereTheirVisitsDisagree) {
   EXPECT_TRUE(choices_of(two_visits, derive(two_visits)).front().overall.within_noise);
 }
 
+// One that is surely faster is not hidden by one that may be faster still.
+TEST(Choices, AreBehindWhereAnyOtherIsSurelyFaster) {
+  std::vector<CaseResult> pair = pair_of(1, 1e-4, 9e-5, 0.001);
+  CaseResult noisy = pair_of(1, 1e-4, 8.9e-5, 0.2)[1];
+  noisy.spec.variant = "matmul_noisy";
+  CaseResult few = pair_of(1, 1e-4, 8e-5, 0.001)[1];
+  few.spec.variant = "matmul_few";
+  few.measurement->samples_s.resize(1);
+  few.measurement->visits.clear();
+  pair.insert(pair.end(), {noisy, few});
+  const Report report = report_of({pair});
+  const Standing standing = choices_of(report, derive(report)).front().overall;
+  EXPECT_EQ(standing.fastest->spec.variant, "matmul_other");
+  EXPECT_NEAR(standing.behind, 1.0 / 9, 1e-9);
+  EXPECT_FALSE(standing.within_noise);
+  EXPECT_TRUE(standing.is_known);
+}
+
 // With a matrix packed as it is, the runtime has no choice but among variants of that packing.
 TEST(Choices, TellThePackingOfTheMatrixFromAllPackings) {
   std::vector<CaseResult> kin = pair_of(5, 1.2e-4, 1e-4, 0.001);

@@ -215,11 +215,13 @@ double kendall_tau(const std::vector<const ComparedCase*>& cases) {
 }
 
 void Comparing::find_winners() {
-  using Work = std::tuple<bool, std::uint32_t, std::uint32_t, std::uint32_t>;
+  // What one device can do by one variant or another.
+  using Work =
+      std::tuple<std::string, std::string, bool, std::uint32_t, std::uint32_t, std::uint32_t>;
   std::map<Work, std::vector<const ComparedCase*>> works;
   for (const ComparedCase& c : out_.cases) {
     if (c.spec.layers) continue;  // kernels that differ by the cache's format do not compete
-    works[{c.spec.hot, c.spec.n, c.spec.k, c.spec.m}].push_back(&c);
+    works[{c.device_a, c.spec.op, c.spec.hot, c.spec.n, c.spec.k, c.spec.m}].push_back(&c);
   }
   double taus = 0;
   std::size_t ranked = 0;
