@@ -102,7 +102,7 @@ void ClDevice::dispatch(const Kernel& kernel, std::span<const View> views,
   for (const View& view : views) {
     check_alignment(view);
     launch.bound.push_back(memory_of(view));
-    check(launch.kernel.setArg(argument++, launch.bound.back()->from(view.offset)),
+    check(launch.kernel.setArg(argument++, launch.bound.back()->part(view.offset, view.bytes)),
           "clSetKernelArg", DeviceFault::Memory);
   }
   check(launch.kernel.setArg(argument, params.size(), params.data()), "clSetKernelArg",

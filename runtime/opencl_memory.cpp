@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kKeptBytes = 256u << 20;  // in the pool, at most
+constexpr std::size_t kWidestLoad = 16;         // bytes: kernels read whole vectors
 
 std::size_t rounded(std::size_t bytes) {
   return std::max((bytes + kPage - 1) / kPage * kPage, kPage);
@@ -43,21 +44,24 @@ MemoryPool::MemoryPool(cl::Context context, const Traits& traits)
       // Memory that the driver shares with the host can be mapped without a copy.
       flags_(CL_MEM_READ_WRITE | (traits.unified_memory ? CL_MEM_ALLOC_HOST_PTR : 0)) {}
 
-cl::Buffer Memory::from(std::size_t offset) {
-  if (offset == 0) return whole_;
-  const auto found = by_offset_.find(offset);
-  if (found != by_offset_.end()) return parts_[found->second];
-  const cl_buffer_region region{offset, whole_.getInfo<CL_MEM_SIZE>() - offset};
+cl::Buffer Memory::part(std::size_t offset, std::size_t bytes) {
+  const std::size_t all = whole_.getInfo<CL_MEM_SIZE>();
+  const std::size_t words = (bytes + kWidestLoad - 1) / kWidestLoad * kWidestLoad;
+  const std::size_t size = std::min(std::max(words, kWidestLoad), all - offset);
+  if (size == all) return whole_;
+  const auto found = index_.find({offset, size});
+  if (found != index_.end()) return parts_[found->second];
+  const cl_buffer_region region{offset, size};
   cl_int result = CL_SUCCESS;
   cl::Buffer part =
       whole_.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &result);
   check(result, "clCreateSubBuffer", DeviceFault::Memory);
-  by_offset_.emplace(offset, parts_.size());
+  index_.emplace(std::pair(offset, size), parts_.size());
   return parts_.emplace_back(std::move(part));
 }
 
 void Memory::release_parts() {
-  by_offset_.clear();
+  index_.clear();
   while (!parts_.empty()) parts_.pop_back();
 }
 

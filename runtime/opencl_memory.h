@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "runtime/device.h"
@@ -21,15 +22,16 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   const cl::Buffer& whole() const { return whole_; }
-  // From `offset` to the end. Throws DeviceError.
-  cl::Buffer from(std::size_t offset);
+  // What is bound for a view: its bytes alone, for what a kernel writes must not overlap with anything else
+  // that it uses. Throws DeviceError.
+  cl::Buffer part(std::size_t offset, std::size_t bytes);
   // Only where nobody else holds this.
   void release_parts();
 
  private:
   cl::Buffer whole_;
-  std::vector<cl::Buffer> parts_;                 // in the order they were made
-  std::map<std::size_t, std::size_t> by_offset_;  // index of a part
+  std::vector<cl::Buffer> parts_;  // in the order they were made
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> index_;  // by offset and bytes
 };
 
 // Hands out memory objects and keeps those given back for the next buffer of their size.
