@@ -10,7 +10,9 @@ import sys
 
 import numpy as np
 
-import model_files as mf
+from checkpoint_gguf import ARRAY, STRING, U32, gguf_bytes, gguf_keys, gguf_string, gguf_tensors
+from checkpoint_hf import container_bytes, hf_tensors, write_hf
+from model_files import random_model
 
 CASES = {}  # name -> (function(path), words of the message)
 
@@ -23,7 +25,7 @@ def case(name, words):
 
 
 def tiny(**options):
-    return mf.random_model(layers=1, ffn=256, vocab=32, **options)
+    return random_model(layers=1, ffn=256, vocab=32, **options)
 
 
 # ---------------------------------------------------------------- folders
@@ -31,16 +33,16 @@ def tiny(**options):
 def folder(path, config=None, tensors=None, raw=None, kind="packed"):
     """A good folder, with changes: config and tensors edit a dictionary, raw the file's bytes."""
     model = tiny()
-    mf.write_hf(model, path, kind)
+    write_hf(model, path, kind)
     if config:
         c = json.load(open(path + "/config.json"))
         config(c)
         json.dump(c, open(path + "/config.json", "w"))
     if tensors or raw:
-        t = mf.hf_tensors(model, kind, "bf16")
+        t = hf_tensors(model, kind, "bf16")
         if tensors:
             tensors(t)
-        data = mf.container_bytes(t)
+        data = container_bytes(t)
         open(path + "/model.safetensors", "wb").write(raw(data) if raw else data)
 
 
@@ -154,7 +156,7 @@ def _(path):
 
 
 def shards(path, change):
-    mf.write_hf(tiny(), path, "packed", shards=2)
+    write_hf(tiny(), path, "packed", shards=2)
     name = path + "/model.safetensors.index.json"
     index = json.load(open(name))
     change(index["weight_map"], path)
@@ -191,13 +193,13 @@ shard_case("shard_wrong", "is missing here; it is in",
 
 def gguf(path, keys=None, tensors=None, raw=None, kind="tq2_0", arch="bitnet-b1.58", **options):
     model = tiny()
-    k = {key: (t, v) for key, t, v in mf.gguf_keys(model, arch, 0)}
-    t = {name: list(rest) for name, *rest in mf.gguf_tensors(model, kind, "f16")}
+    k = {key: (t, v) for key, t, v in gguf_keys(model, arch, 0)}
+    t = {name: list(rest) for name, *rest in gguf_tensors(model, kind, "f16")}
     if keys:
         keys(k)
     if tensors:
         tensors(t)
-    data = mf.gguf_bytes([(key, *v) for key, v in k.items()], [(n, *v) for n, v in t.items()], **options)
+    data = gguf_bytes([(key, *v) for key, v in k.items()], [(n, *v) for n, v in t.items()], **options)
     open(path, "wb").write(raw(data) if raw else data)
 
 
@@ -224,14 +226,14 @@ def in_tensor(name, change):
 def info_offset(name, value):
     """Overwrites the data offset in a tensor's info."""
     def change(data):
-        at = data.index(mf.gguf_string(name)) + 8 + len(name)
+        at = data.index(gguf_string(name)) + 8 + len(name)
         rank = struct.unpack_from("<I", data, at)[0]
         at += 4 + 8 * rank + 4
         return data[:at] + struct.pack("<Q", value) + data[at + 8:]
     return change
 
 
-def key_case(name, words, key, value, kind=mf.U32, **more):
+def key_case(name, words, key, value, kind=U32, **more):
     gguf_case(name, words, keys=set_item(key, (kind, value)), **more)
 
 
@@ -246,47 +248,47 @@ gguf_case("key_count", "key of",
           raw=lambda d: d[:16] + struct.pack("<Q", 60000) + d[24:])
 gguf_case("key_length", "key of 4294967295 bytes", raw=lambda d: d[:24] + struct.pack("<Q", 0xFFFFFFFF) + d[32:])
 gguf_case("value_type", "has unknown value type 77",
-          raw=replace(mf.gguf_string("general.file_type") + b"\4", mf.gguf_string("general.file_type") + b"\x4d"))
-gguf_case("boolean", "boolean 2", raw=replace(mf.gguf_string("tokenizer.ggml.add_bos_token") + b"\7\0\0\0\1",
-                                              mf.gguf_string("tokenizer.ggml.add_bos_token") + b"\7\0\0\0\2"))
+          raw=replace(gguf_string("general.file_type") + b"\4", gguf_string("general.file_type") + b"\x4d"))
+gguf_case("boolean", "boolean 2", raw=replace(gguf_string("tokenizer.ggml.add_bos_token") + b"\7\0\0\0\1",
+                                              gguf_string("tokenizer.ggml.add_bos_token") + b"\7\0\0\0\2"))
 
 
 @case("duplicate_key.gguf", 'key "general.file_type" appears twice')
 def _(path):
     model = tiny()
-    keys = mf.gguf_keys(model, ARCH, 0)
-    keys.append(("general.file_type", mf.U32, 1))
-    open(path, "wb").write(mf.gguf_bytes(keys, mf.gguf_tensors(model, "tq2_0", "f16")))
+    keys = gguf_keys(model, ARCH, 0)
+    keys.append(("general.file_type", U32, 1))
+    open(path, "wb").write(gguf_bytes(keys, gguf_tensors(model, "tq2_0", "f16")))
 
 
 @case("duplicate_tensor.gguf", 'tensor "output_norm.weight" appears twice')
 def _(path):
     model = tiny()
-    tensors = mf.gguf_tensors(model, "tq2_0", "f16")
-    open(path, "wb").write(mf.gguf_bytes(mf.gguf_keys(model, ARCH, 0), tensors + tensors[-1:]))
+    tensors = gguf_tensors(model, "tq2_0", "f16")
+    open(path, "wb").write(gguf_bytes(gguf_keys(model, ARCH, 0), tensors + tensors[-1:]))
 
 
 @case("nested_array.gguf", "array of element type 9")
 def _(path):
-    inner = struct.pack("<IQ", mf.U32, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + mf.gguf_string("a")
-    open(path, "wb").write(head + struct.pack("<IIQ", mf.ARRAY, mf.ARRAY, 1) + inner)
+    inner = struct.pack("<IQ", U32, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + gguf_string("a")
+    open(path, "wb").write(head + struct.pack("<IIQ", ARRAY, ARRAY, 1) + inner)
 
 
 @case("long_array.gguf", "array elements, expected at most")
 def _(path):
-    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + mf.gguf_string("a")
-    open(path, "wb").write(head + struct.pack("<IIQ", mf.ARRAY, mf.U32, 1 << 62))
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + gguf_string("a")
+    open(path, "wb").write(head + struct.pack("<IIQ", ARRAY, U32, 1 << 62))
 
 
 key_case("alignment", "general.alignment is not a power of two", "general.alignment", 48)
-key_case("architecture", 'architecture "llama", supported', "general.architecture", "llama", mf.STRING)
-key_case("no_relu2", 'is "silu" or absent', "bitnet.hidden_activation", "silu", mf.STRING, arch="bitnet")
+key_case("architecture", 'architecture "llama", supported', "general.architecture", "llama", STRING)
+key_case("no_relu2", 'is "silu" or absent', "bitnet.hidden_activation", "silu", STRING, arch="bitnet")
 key_case("heads", "does not divide the embedding length", ARCH + ".attention.head_count", 0)
 key_case("kv_heads", "key/value head count 9", ARCH + ".attention.head_count_kv", 9)
 key_case("rotary", "is not the head size 64", ARCH + ".rope.dimension_count", 32)
-key_case("scaled_rope", 'rope.scaling.type" is "yarn"', ARCH + ".rope.scaling.type", "yarn", mf.STRING)
-key_case("text_key", "is not an unsigned 32-bit integer", ARCH + ".block_count", "1", mf.STRING)
+key_case("scaled_rope", 'rope.scaling.type" is "yarn"', ARCH + ".rope.scaling.type", "yarn", STRING)
+key_case("text_key", "is not an unsigned 32-bit integer", ARCH + ".block_count", "1", STRING)
 key_case("end_token", "end token 99 is outside", "tokenizer.ggml.eos_token_id", 99)
 gguf_case("no_theta", 'rope.freq_base" is missing', keys=lambda k: k.pop(ARCH + ".rope.freq_base"))
 gguf_case("misaligned", "not a multiple of 32", raw=info_offset(GQ, 33))
