@@ -142,7 +142,7 @@ void turn_heads(Item item, uint keys, uint values, bool has_own) {
       pair = unpackHalf2x16(word);
 #else
       const float top = uintBitsToFloat(row_tops[which - 1]);
-      // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing.cpp).
+      // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing_rows.cpp).
       const float steps = top >= uintBitsToFloat(0x03800000u) ? quantiser_steps(top) : 0.0;
       precise float scale = top * kUnit;
       precise vec2 v = pair * steps;

@@ -86,7 +86,7 @@ void main() {
   float steps = 0.0;
 #if defined(ROTOR_INT8ROW)
   const float top = top_of_row(is_key, z, at);
-  // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing.cpp).
+  // Below 2^-120 the quotient overflows; such rows become zeros (kernels/packing_rows.cpp).
   if (top >= uintBitsToFloat(0x03800000u)) steps = quantiser_steps(top);
   --words;
   if (gl_LocalInvocationID.x == 0) {
