@@ -39,6 +39,20 @@ std::vector<KvVariant> kv_variants(std::uint32_t positions);
 using KvDisturbance =
     std::function<void(Device&, const Config&, KvCache&, std::uint32_t layer, std::uint32_t m)>;
 
+// Batches go through the rows for single tokens as long as this lives.
+class SingleRows {
+ public:
+  explicit SingleRows(KernelSet& kernels) : kernels_(kernels) {
+    kernels_.set_batches_by_single_rows(true);
+  }
+  ~SingleRows() { kernels_.set_batches_by_single_rows(false); }
+  SingleRows(const SingleRows&) = delete;
+  SingleRows& operator=(const SingleRows&) = delete;
+
+ private:
+  KernelSet& kernels_;
+};
+
 class KvRunner {
  public:
   KvRunner(KernelSet& kernels, const Checkpoint& checkpoint, std::string model, std::uint64_t seed,
