@@ -267,6 +267,47 @@ void clear_behind(__local Shared* s, volatile __global uint* words, uint number,
   }
 }
 
+// A product whose codes have arrived: multiplies the items in the slots by them and fetches into each slot what
+// comes next, be it of the next product, then sends the rows that are complete. (As a call it would have the slots
+// in memory instead of registers.)
+__attribute__((always_inline)) void multiply(uint4 slots[ROTOR_SLOTS][ROTOR_UNITS], __global const uint4* weights,
+                                             __local Shared* s, volatile __global uint* words, __global int* out,
+                                             uint number, uint products) {
+  const uint lane = get_local_id(0);
+  const uint kind = number % 4u;
+  const uint items = s->plan[kind].items;
+  const uint next_items = number + 1u < products ? s->plan[(number + 1u) % 4u].items : 0u;
+  const uint shift = s->plan[kind].shift;
+  const uint blocks = s->plan[kind].blocks;
+  const uint stride = code_stride(blocks);
+  int4 acc = (int4)(0);
+  uint begin = 0;
+  for (uint done = 0; done == 0u || done < items; done += ROTOR_SLOTS) {
+    if (done != 0u) barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
+    for (uint i = 0; i < ROTOR_SLOTS; ++i) {
+      if (done + i < items) {
+        acc = dot_item(acc, slots[i], s->codes + begin + (lane & ((1u << shift) - 1u)), stride, blocks - begin,
+                       shift);
+        begin += ROTOR_UNITS << shift;
+        if (begin >= blocks) {
+          s->partial[i * ROTOR_LOCAL + lane] = acc.x + (acc.y >> 2) + (acc.z >> 4) + acc.w;
+          acc = (int4)(0);
+          begin = 0;
+        }
+      }
+      const uint item = done + i + ROTOR_SLOTS;
+      const bool is_mine = item < items;
+      const bool is_next = done + ROTOR_SLOTS >= items && i < next_items;
+      if (is_mine || is_next) {
+        fetch(slots[i], weights, s, is_mine ? number : number + 1u, is_mine ? item : i);
+      }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    send_rows(s, words, out, number, done, number + 1u == products);
+  }
+}
+
 // Do all work-groups run at once?
 void run_trial(__local Shared* s, __global const char* x, volatile __global uint* words,
                __global int* out, uint hidden) {
@@ -308,43 +349,13 @@ ROTOR_KERNEL products(__global const uint4* weights,    // [layers] of four matr
   }
   bool is_whole = true;
   for (uint number = 0; is_whole && number < products; ++number) {
-    const uint kind = number % 4u;
-    const uint items = s->plan[kind].items;
-    const uint next_items = number + 1u < products ? s->plan[(number + 1u) % 4u].items : 0u;
-    const uint shift = s->plan[kind].shift;
-    const uint blocks = s->plan[kind].blocks;
-    const uint stride = code_stride(blocks);
+    const uint items = s->plan[number % 4u].items;
     barrier(CLK_LOCAL_MEM_FENCE);
     if (items != 0u) receive(s, x, words, number);
     barrier(CLK_LOCAL_MEM_FENCE);
     is_whole = s->in_vain == 0u;
     add_sixteenths(s);
-    int4 acc = (int4)(0);
-    uint begin = 0;
-    for (uint done = 0; is_whole && (done == 0u || done < items); done += ROTOR_SLOTS) {
-      if (done != 0u) barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
-      for (uint i = 0; i < ROTOR_SLOTS; ++i) {
-        if (done + i < items) {
-          acc = dot_item(acc, slots[i], s->codes + begin + (lane & ((1u << shift) - 1u)), stride,
-                         blocks - begin, shift);
-          begin += ROTOR_UNITS << shift;
-          if (begin >= blocks) {
-            s->partial[i * ROTOR_LOCAL + lane] = acc.x + (acc.y >> 2) + (acc.z >> 4) + acc.w;
-            acc = (int4)(0);
-            begin = 0;
-          }
-        }
-        const uint item = done + i + ROTOR_SLOTS;
-        const bool is_mine = item < items;
-        const bool is_next = done + ROTOR_SLOTS >= items && i < next_items;
-        if (is_mine || is_next) {
-          fetch(slots[i], weights, s, is_mine ? number : number + 1u, is_mine ? item : i);
-        }
-      }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      send_rows(s, words, out, number, done, number + 1u == products);
-    }
+    if (is_whole) multiply(slots, weights, s, words, out, number, products);
     if (is_whole && items != 0u) clear_behind(s, words, number, products);
   }
   if (!is_whole) write_nothing(out, p.hidden);
