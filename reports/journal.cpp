@@ -77,6 +77,18 @@ std::string reason_of(int error) {
   return std::strerror(error);
 }
 
+// What a run comes to if nothing more is heard of it.
+Summary cut_off(const Report& report) {
+  const auto missing =
+      std::count_if(report.results.begin(), report.results.end(),
+                    [](const CaseResult& r) { return r.verdict.status == Status::NotRun; });
+  const std::string what = missing == 0
+                               ? "before its end"
+                               : "with " + std::to_string(missing) + " of " +
+                                     std::to_string(report.results.size()) + " cases not reached";
+  return {kExitInfrastructure, "cut off " + what + "; repeat the command with --resume", 0};
+}
+
 }  // namespace
 
 void merge_visit(CaseResult& known, const CaseResult& visit) {
@@ -105,6 +117,9 @@ void merge_visit(CaseResult& known, const CaseResult& visit) {
 
 void fold(Report& report, const Record& record) {
   std::visit(Fold{report}, record);
+  if (std::holds_alternative<RunEnd>(record)) return;
+  report.run.complete = false;  // also where a run that had ended goes on
+  report.summary = cut_off(report);
 }
 
 Journal::Journal(std::string path, Open how) : path_(std::move(path)) {

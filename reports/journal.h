@@ -43,7 +43,8 @@ std::string write_record(const Record& record);  // one line, without its end
 // Throws FormatError; `name` appears in messages.
 Record read_record(std::string_view line, const std::string& name);
 
-// Adds a record to the report. Records of unplanned cases are appended.
+// Adds a record to the report. Records of unplanned cases are appended. Until a RunEnd comes, the
+// summary is that of a run that was cut off: it failed (exit code 4), and says how to go on.
 void fold(Report& report, const Record& record);
 
 // Joins a later visit of a case to what is known of it: samples are appended; a visit that failed

@@ -53,6 +53,24 @@ TEST_F(JournalTest, ATornLastLineCostsOnlyItself) {
   EXPECT_EQ(report.results[0].measurement->visits, (std::vector<std::uint32_t>{3, 3}));
 }
 
+// Whoever reads only the exit code of the report must not take a run that was killed for a good one.
+TEST_F(JournalTest, ARunThatWasCutOffFailed) {
+  Journal journal(path_);
+  journal.append(run_start({planned("matmul_fast", 1), planned("matmul_slow", 1)}));
+  journal.append(timed("matmul_fast", 1, {1e-4}));
+  const Report cut = replay_journal(path_);
+  EXPECT_EQ(cut.summary.exit_code, kExitInfrastructure);
+  EXPECT_THAT(cut.summary.exit_reason, HasSubstr("1 of 2 cases not reached"));
+  EXPECT_THAT(closing_block(cut), HasSubstr("--resume"));
+  journal.append(timed("matmul_slow", 1, {1e-4}));
+  EXPECT_THAT(replay_journal(path_).summary.exit_reason, HasSubstr("cut off before its end"));
+  journal.append(run_end(0, "all is well"));
+  EXPECT_EQ(replay_journal(path_).summary.exit_code, kExitOk);
+  journal.append(Event{1, "resumed", "", cut.run.id});  // and killed again
+  EXPECT_EQ(replay_journal(path_).summary.exit_code, kExitInfrastructure);
+  EXPECT_FALSE(replay_journal(path_).run.complete);
+}
+
 TEST_F(JournalTest, DamageAnywhereElseIsToldWithItsLine) {
   {
     Journal journal(path_);
