@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include "bench/plan.h"
+#include "core/error.h"
 #include "reports/text.h"
 #include "runtime/choose.h"
 
@@ -32,6 +33,13 @@ std::string where_it_runs(const DeviceList& list, const KernelVariant& variant) 
   return "- (" + reason + ")";
 }
 
+// The list went where it should.
+int finish(std::ostream& out) {
+  out.flush();
+  if (!out) throw OutputError("the list could not be written to standard output");
+  return kExitOk;
+}
+
 }  // namespace
 
 int list_cases(const BenchOptions& options, std::ostream& out) {
@@ -44,7 +52,7 @@ int list_cases(const BenchOptions& options, std::ostream& out) {
     }
     out << '\n';
   }
-  return 0;
+  return finish(out);
 }
 
 int list_variants(const BenchOptions& options, std::ostream& out) {
@@ -60,7 +68,7 @@ int list_variants(const BenchOptions& options, std::ostream& out) {
         std::string(packing_name(variant.packing)), batch_name(variant.batch),
         where_it_runs(list, variant));
   }
-  return 0;
+  return finish(out);
 }
 
 int list_devices(const BenchOptions& options, std::ostream& out) {
@@ -76,7 +84,7 @@ int list_devices(const BenchOptions& options, std::ostream& out) {
     out << pad_right(std::string(backend_name(absent.backend)), 10)
         << " not here: " << absent.reason << '\n';
   }
-  return 0;
+  return finish(out);
 }
 
 }  // namespace rotor

@@ -202,6 +202,18 @@ TEST_F(MainTest, ListsAreForPipes) {
   EXPECT_THAT(bench("--version").out, StartsWith("rotor-bench 0."));
 }
 
+TEST_F(MainTest, AResultThatGoesNowhereIsAFailure) {
+  for (const std::string& args :
+       {std::string(kQuick), std::string("--list"), std::string("--list-variants"),
+        std::string("--list-devices"),
+        std::string(
+            "--tune --device cpu --model synthetic:odd/1 --budget 2s --tune-file t.json")}) {
+    const Outcome run = bench(args + " >/dev/full");
+    EXPECT_EQ(run.code, 73) << args << '\n' << run.err;
+    EXPECT_THAT(run.err, HasSubstr("could not be written to standard output")) << args;
+  }
+}
+
 TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {
   ASSERT_EQ(bench(std::string(kQuick) + "--out a.json").code, 0);
   const Outcome same = bench("compare a.json a.json --out c.html --out c.json --out c.md");

@@ -201,7 +201,8 @@ class BenchRun {
     journal_.append(end);
   }
 
-  // Tables and report. A report that cannot be written after all changes the exit code.
+  // Tables and report. What cannot be written after all changes the exit code, the tables only where
+  // there is no report.
   int show() {
     progress_.clear();
     const Report& report = journal_.report();
@@ -209,6 +210,9 @@ class BenchRun {
     int code = report.summary.exit_code;
     std::string failure = code == kExitCannotWrite ? report.summary.exit_reason : "";
     try {
+      if (!out_ && options_.out.empty()) {
+        throw OutputError("the result could not be written to standard output");
+      }
       write_report();
     } catch (const OutputError& error) {
       if (failure.empty()) failure = error.what();

@@ -67,6 +67,10 @@ class TuneRun {
       const double left = options_.budget_s - (steady_seconds() - start_);
       tune_device(devices[i], left / static_cast<double>(devices.size() - i));
     }
+    out_.flush();
+    if (!out_) {
+      throw OutputError("what was chosen could not be written to standard output; see " + path_);
+    }
     return interrupted() ? kExitInterrupted : code_;
   }
 
