@@ -78,7 +78,7 @@ void check_writable(const std::string& path) {
     throw OutputError(path + ": cannot be written: it is a folder");
   }
   // A rename would put a plain file in the place of a device or a pipe.
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored)) {
     throw OutputError(path + ": cannot be written: it is not a plain file");
   }
   TemporaryFile file(path + ".tmp");

@@ -138,6 +138,8 @@ TEST_F(JournalTest, SavingReplacesTheFileWholeOrNotAtAll) {
   EXPECT_THROW(save_file(folder_ / "absent" / "report.json", "x"), OutputError);
   EXPECT_THROW(check_writable(folder_ / "absent" / "report.json"), OutputError);
   EXPECT_THROW(check_writable(folder_), OutputError);
+  EXPECT_THROW(check_writable(folder_ / std::string(300, 'x')),
+               OutputError);  // not even a question
   check_writable(path);
   EXPECT_EQ(load_file(path), "new");  // trying leaves everything as it was
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
