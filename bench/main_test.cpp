@@ -369,6 +369,16 @@ TEST_F(MainTest, TuningIsKeptAndUsed) {
   EXPECT_THAT(bench(kv + "--tune-file t.json --no-tuned").out, Not(HasSubstr("tuned")));
 }
 
+TEST_F(MainTest, ARecordThatCannotBeKeptIsToldBeforeTuning) {
+  shell("touch file");
+  const Outcome run =
+      shell("export XDG_CACHE_HOME=$PWD/file; unset ROTOR_TUNING; " ROTOR_BENCH_PROGRAM
+            " --tune --device cpu --model synthetic:odd/1 --budget 10m");
+  EXPECT_EQ(run.code, 73) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("--tune-file"));
+  EXPECT_THAT(run.out, IsEmpty());
+}
+
 TEST_F(MainTest, ModelsAreTimedWithTheirLimits) {
   const Outcome run = bench(
       "--suite model --device cpu --model synthetic:odd/1 --budget 40s --kv int8 --out r.json");

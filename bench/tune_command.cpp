@@ -1,5 +1,6 @@
 // `rotor-bench --tune`.
 
+#include <filesystem>
 #include <ostream>
 
 #include "bench/bench.h"
@@ -75,7 +76,8 @@ class TuneRun {
   }
 
  private:
-  // What a file holds is lost only where it was a record, or nobody named it.
+  // Before anything is tuned, for that takes long. What a file holds is lost only where it was a
+  // record, or nobody named it; and the folder for the usual one is made.
   void check_record() {
     try {
       load_tuning(path_, false);
@@ -83,7 +85,15 @@ class TuneRun {
       if (!options_.tuning.file.empty()) throw;
       progress_.say(std::string(error.what()) + "; it will be replaced");
     }
-    if (!options_.tuning.file.empty()) check_writable(path_);
+    if (!options_.tuning.file.empty()) return check_writable(path_);
+    std::error_code told_below;
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), told_below);
+    try {
+      check_writable(path_);
+    } catch (const OutputError& error) {
+      throw OutputError(std::string(error.what()) +
+                        "; name another tuning record with --tune-file");
+    }
   }
 
   void tune_device(const DeviceInfo& info, double seconds) {
