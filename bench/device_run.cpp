@@ -329,6 +329,7 @@ CaseResult DeviceRun::visit_case(const PlannedCase& planned, double slice_s) {
 }
 
 void DeviceRun::tell_left_out(const Pace& pace) {
+  left_out_s_ = pace.left_out_cost();
   for (const std::size_t index : pace.left_out()) {
     for (const std::size_t c : pace.units()[index].cases) {
       CaseResult result = run_.plan.cases[c].result;

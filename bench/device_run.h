@@ -32,6 +32,8 @@ class DeviceRun {
   DeviceRun(const RunParts& run, const DeviceInfo& device, double deadline_s);
 
   void run();  // throws OutputError
+  // Seconds that what was left out for lack of time would have taken, at least; after run().
+  double left_out_s() const { return left_out_s_; }
 
  private:
   double remaining() const { return deadline_s_ - run_.now(); }
@@ -69,6 +71,7 @@ class DeviceRun {
   double controlled_s_ = 0;  // when limits were last measured
   bool slow_ = false;        // they had fallen then
   double slowest_ = 0;       // the largest fall
+  double left_out_s_ = 0;
 };
 
 }  // namespace rotor

@@ -72,7 +72,9 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--features", flags.features,
                  "use these CPU features only, e.g. baseline or avx2 or avx2,avx512");
-  app.add_option("--budget", flags.budget, "time for the whole run, e.g. 90s or 10m")
+  app.add_option(
+         "--budget", flags.budget,
+         "time for the whole run, e.g. 90s or 10m; kernels are checked to the end all the same")
       ->capture_default_str();
   app.add_option("--seed", flags.seed, "of data and order; default: random, and printed");
   app.add_option("--out", options.out, "write the report to this file; - is stdout");

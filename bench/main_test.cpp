@@ -349,9 +349,16 @@ TEST_F(MainTest, AGateWithoutAUsableBaseSaysWhy) {
 }
 
 TEST_F(MainTest, ABudgetForNothingIsSaid) {
-  const Outcome run = bench("--filter 'n13824_k2560_b128$' --budget 10ms");
+  const Outcome run = bench("--filter 'n13824_k2560_b128$' --device cpu --budget 10ms");
   EXPECT_EQ(run.code, 64);
-  EXPECT_THAT(run.out, HasSubstr("raise --budget"));
+  EXPECT_THAT(run.out, HasSubstr("nothing fits into the budget; try --budget "));
+  EXPECT_THAT(run.out, HasSubstr("more than --budget: checks are never cut short"));
+  const std::size_t at = run.out.find("try --budget ");
+  ASSERT_NE(at, std::string::npos);
+  const std::string budget =
+      run.out.substr(at + 13, run.out.find_first_of("sm", at + 13) - at - 12);
+  EXPECT_EQ(bench("--filter 'n13824_k2560_b128$' --device cpu --budget " + budget).code, 0)
+      << budget;
 }
 
 TEST_F(MainTest, TuningIsKeptAndUsed) {

@@ -1,5 +1,6 @@
 #include "bench/outcome.h"
 
+#include <cmath>
 #include <map>
 
 #include "core/error.h"
@@ -8,7 +9,21 @@
 
 namespace rotor {
 
-Summary decide(const Report& report, const BenchOptions& options, bool unplanned, double wall_s) {
+namespace {
+
+// Rounded up generously, for it comes from estimates: "20s", "3m".
+std::string show_budget(double seconds) {
+  const double wanted = 1.25 * seconds;
+  const bool minutes = wanted > 60;
+  const double unit = minutes ? 60 : 5;
+  const auto units = static_cast<int>(std::ceil(wanted / unit));
+  return minutes ? std::to_string(units) + 'm' : std::to_string(5 * units) + 's';
+}
+
+}  // namespace
+
+Summary decide(const Report& report, const BenchOptions& options, bool unplanned, double wall_s,
+               double enough_s) {
   std::map<Status, std::size_t> cases;  // and whatever else has a status
   std::map<Status, std::size_t> all;
   for (const CaseResult& result : report.results) ++cases[result.verdict.status];
@@ -38,7 +53,8 @@ Summary decide(const Report& report, const BenchOptions& options, bool unplanned
     return {kExitInfrastructure, count_of(broken, "case") + " could not be run to an end", wall_s};
   }
   if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
-    return {kExitUsage, "nothing fits into the budget; raise --budget", wall_s};
+    return {kExitUsage, "nothing fits into the budget; try --budget " + show_budget(enough_s),
+            wall_s};
   }
   if (options.self_test)
     return {kExitOk, "the checks find every injected bug and slow-down", wall_s};

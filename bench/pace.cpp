@@ -190,6 +190,12 @@ void Pace::finished(const Visit& visit, const VisitCost& cost) {
   }
 }
 
+double Pace::left_out_cost() const {
+  double sum = 0;
+  for (const std::size_t unit : left_out_) sum += least_cost_[unit];
+  return sum;
+}
+
 std::size_t Pace::visited_once() const {
   std::size_t count = 0;
   for (std::size_t unit = 0; unit < units_.size(); ++unit) {

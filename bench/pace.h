@@ -60,6 +60,8 @@ class Pace {
 
   // Units that were never visited for lack of time; complete once next() returned nothing.
   const std::vector<std::size_t>& left_out() const { return left_out_; }
+  // Seconds that one visit of each of these would have taken, as far as is known.
+  double left_out_cost() const;
   // Units that time allowed one visit only.
   std::size_t visited_once() const;
   // Seconds that the visits still planned will take, at most `remaining_s`.

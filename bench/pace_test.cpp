@@ -196,6 +196,12 @@ TEST(Pace, NothingToDoIsDoneAtOnce) {
   Pace late(all_units({"a"}), 1);
   EXPECT_FALSE(late.next(0));
   EXPECT_EQ(late.left_out().size(), late.units().size());
+  // With what it says to lack, each is visited.
+  EXPECT_GT(late.left_out_cost(), 0);
+  Pace enough(all_units({"a"}), 1);
+  Simulation machine;
+  machine.run(enough, late.left_out_cost());
+  EXPECT_EQ(enough.left_out().size(), 0u);
   EXPECT_EQ(late.estimate_left(0), 0);
 }
 

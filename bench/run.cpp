@@ -66,15 +66,7 @@ class BenchRun {
       options_.resume ? resume() : start();
       self_test();
       if (plan_.quality) check_drawing();
-      for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) {
-        // Each device gets an equal part of what is left.
-        const double part = (options_.budget_s + resumed_at_s_ - now()) /
-                            static_cast<double>(plan_.devices.size() - d);
-        DeviceRun({options_, plan_, journal_, progress_, known_issues_, warnings_,
-                   [this] { return now(); }},
-                  plan_.devices[d], now() + part)
-            .run();
-      }
+      for (std::size_t d = 0; d < plan_.devices.size() && !interrupted(); ++d) run_device(d);
       finish();
     } catch (const OutputError& error) {
       // The journal cannot grow. What it holds stays; what is known is shown.
@@ -146,6 +138,7 @@ class BenchRun {
     const bool kv = whole && (kernels || plan_.kv);
     const Run& known = journal_.report().run;
     if ((!kernels && !kv) || known.self_test || known.kv_self_test) return;
+    const double begin = now();
     progress_.show("self-test", "injected bugs", -1);
     const std::unique_ptr<Device> cpu = open_cpu(options_.device_options);
     SelfTestDone done;
@@ -157,6 +150,29 @@ class BenchRun {
       done.gate = run_gate_self_test(options_.seed);
     }
     journal_.append(done);
+    self_test_s_ = now() - begin;
+  }
+
+  // Each device gets an equal part of what is left.
+  void run_device(std::size_t d) {
+    const double begin = now();
+    const double parts = static_cast<double>(plan_.devices.size() - d);
+    DeviceRun device(
+        {options_, plan_, journal_, progress_, known_issues_, warnings_, [this] { return now(); }},
+        plan_.devices[d], begin + (options_.budget_s + resumed_at_s_ - begin) / parts);
+    device.run();
+    const double wanted = now() - begin + device.left_out_s();
+    enough_s_ = std::max(enough_s_, begin - resumed_at_s_ + left_out_s_ + parts * wanted);
+    left_out_s_ += device.left_out_s();
+  }
+
+  // A time without its check is worth nothing, so checks are not cut short, however small the budget.
+  void tell_long_checks() {
+    double checks_s = self_test_s_;
+    for (const RowCheck& row : journal_.report().battery) checks_s += row.seconds;
+    if (checks_s < options_.budget_s) return;
+    warnings_.push_back("checking kernels took " + show_seconds(checks_s, 2) +
+                        ", more than --budget: checks are never cut short");
   }
 
   static MutantCount count(const SelfTest& found) {
@@ -188,7 +204,8 @@ class BenchRun {
       event.t_s = now();
       journal_.append(event);
     }
-    end(decide(journal_.report(), options_, plan_.kv || plan_.quality, now()));
+    if (!options_.self_test) tell_long_checks();
+    end(decide(journal_.report(), options_, plan_.kv || plan_.quality, now(), enough_s_));
   }
 
   void end(const Summary& summary) {
@@ -244,6 +261,9 @@ class BenchRun {
   std::vector<std::string> warnings_;
   double start_ = steady_seconds();
   double resumed_at_s_ = 0;  // what the run before took
+  double self_test_s_ = 0;
+  double left_out_s_ = 0;  // what did not fit into the budget, in seconds
+  double enough_s_ = 0;    // a budget, about, that it fits into
 };
 
 }  // namespace
