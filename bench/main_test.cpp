@@ -173,6 +173,13 @@ TEST_F(MainTest, QualityIsMeasuredInEveryFormat) {
   }
 }
 
+TEST_F(MainTest, NoFilterIsBlamedThatWasNotGiven) {
+  const Outcome run = bench("--suite kv --device cpu --budget 1ms");
+  EXPECT_EQ(run.code, 64) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("raise --budget"));
+  EXPECT_THAT(run.out, Not(HasSubstr("--filter")));
+}
+
 // Too little time leaves a valid report that says so.
 TEST_F(MainTest, QualityIsCutShort) {
   const Outcome run = bench("--suite quality --device cpu --budget 300ms --out r.json");

@@ -59,7 +59,9 @@ Summary decide(const Report& report, const BenchOptions& options, bool unplanned
   if (options.self_test)
     return {kExitOk, "the checks find every injected bug and slow-down", wall_s};
   if (unplanned && all.empty()) {
-    return {kExitUsage, "nothing of the suite matches --filter", wall_s};
+    const char* why = options.filters.empty() ? "nothing fits into the budget; raise --budget"
+                                              : "nothing of the suite matches --filter";
+    return {kExitUsage, why, wall_s};
   }
   if (all[Status::Pass] + all[Status::Waived] == 0) {
     return {kExitUnavailable, "this machine can run nothing of what was asked for", wall_s};
