@@ -8,6 +8,7 @@
 #include <functional>
 #include <iosfwd>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "runtime/tuning.h"
 
 namespace rotor {
+
+inline constexpr double kLeastForRoofs = 20;  // seconds
 
 struct BenchOptions {
   std::string suite = "all";
@@ -28,7 +31,8 @@ struct BenchOptions {
   std::uint64_t seed = 0;
   double budget_s = 600;
   bool verify_only = false;
-  bool roofline = true;    // measure each device's limits, unless the budget is too small
+  // Measure each device's limits; unset: with kLeastForRoofs of budget, where the checks leave time.
+  std::optional<bool> roofline;
   bool self_test = false;  // let checks and statistics find what is injected, and nothing else
   std::string out;         // report; "-" is stdout; empty: none
   bool resume = false;     // go on with the journal beside `out`

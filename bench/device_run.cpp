@@ -12,8 +12,8 @@
 namespace rotor {
 namespace {
 
-// A run with less time left than this, in seconds, is too short for limits of its own.
-constexpr double kLeastForRoofs = 20;
+// Seconds that must be left on a device for limits that nobody asked for: they take up to half of it.
+constexpr double kLeftForRoofs = 10;
 // Limits are looked at again after so many seconds, and told when they fell by more than this.
 constexpr double kControlEvery = 30;
 constexpr double kDrift = 0.10;
@@ -67,7 +67,8 @@ void DeviceRun::run() {
   check_rows();
   const bool timed = !options.verify_only && is_trusted() &&
                      (run_.plan.kv || !run_.plan.units_of(device_).empty());
-  if (timed && options.roofline && remaining() > kLeastForRoofs) {
+  const bool affordable = options.budget_s >= kLeastForRoofs && remaining() >= kLeftForRoofs;
+  if (timed && options.roofline.value_or(affordable)) {
     has_roofs_ = true;
     measure_roofs(TaskKind::MeasureAll, "start");
   }

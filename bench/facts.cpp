@@ -42,7 +42,8 @@ std::map<std::string, std::string> effective_options(const BenchOptions& options
                      : options.tuning.file.empty() ? "usual"
                                                    : options.tuning.file},
           {"verify_only", options.verify_only ? "true" : "false"},
-          {"roofline", options.roofline ? "true" : "false"},
+          {"roofline",
+           options.roofline.value_or(options.budget_s >= kLeastForRoofs) ? "true" : "false"},
           {"isolation", options.isolation ? "true" : "false"},
           {"prepare_timeout_s", std::to_string(options.prepare_timeout_s)},
           {"run_timeout_s", std::to_string(options.run_timeout_s)},

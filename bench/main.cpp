@@ -35,6 +35,7 @@ struct Flags {
   std::string gate_budget = "45s";
   std::string gate_threads;
   std::string min_effect = "5%";
+  bool roofline = true;
   bool tune = false;
   bool list = false;
   bool list_variants = false;
@@ -83,8 +84,9 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--context", flags.context, "KEY=VALUE to remember in the report; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--verify-only", options.verify_only, "check, but time nothing");
-  app.add_flag("--roofline,!--no-roofline", options.roofline,
-               "measure what each device can do at best (default, with 20 s of budget or more)");
+  app.add_flag("--roofline,!--no-roofline", flags.roofline,
+               "measure what each device can do at best (default with 20 s of budget or more, "
+               "where checks leave a device 10 s)");
   app.add_flag("--isolation,!--no-isolation", options.isolation,
                "run cases in a process of their own, so that one that breaks costs only itself "
                "(default)");
@@ -266,6 +268,7 @@ void interpret(const CLI::App& app, Flags& flags) {
     options.device_options.feature_mask = parse_features(flags.features);
   }
   options.budget_s = flags.tune && app.count("--budget") == 0 ? 60 : parse_duration(flags.budget);
+  if (app.count("--roofline") != 0) options.roofline = flags.roofline;
   options.prepare_timeout_s = parse_duration(flags.prepare_timeout);
   options.run_timeout_s = parse_duration(flags.run_timeout);
   std::random_device random;

@@ -285,6 +285,23 @@ TEST_F(MainTest, AProjectionIsCalledOne) {
   EXPECT_EQ(bench(project + "--hardware absent.json").code, 65);
 }
 
+// What is asked for is done, and what --help promises, too.
+TEST_F(MainTest, LimitsAreMeasuredWhereTheyAreAskedForOrFit) {
+  struct Row {
+    const char* flags;
+    bool measured;
+  };
+  for (const Row& row : {Row{"--roofline --budget 5s", true}, Row{"--budget 20s", true},
+                         Row{"--budget 5s", false}, Row{"--no-roofline --budget 20s", false}}) {
+    const Outcome run =
+        bench("--filter 'bitpacked_portable/n64_k256_b1$' --device cpu --seed 1 --out r.json " +
+              std::string(row.flags));
+    EXPECT_EQ(run.code, 0) << row.flags << run.err;
+    EXPECT_EQ(!read_json(load_file(folder_ / "r.json"), "r.json").roofs.empty(), row.measured)
+        << row.flags;
+  }
+}
+
 // One case, so that it takes seconds. A copy of a program is not slower than itself, however noisy the
 // machine.
 TEST_F(MainTest, TheGatePassesACopyOfItself) {

@@ -30,7 +30,9 @@ struct Source {
     separator = "; ";
   }
   if (!left_out.empty()) message += ")";
-  throw UsageError(message + "; measure one with --suite matmul --device cpu");
+  throw UsageError(message +
+                   "; measure one with --suite matmul --device cpu --roofline and a --budget "
+                   "of 1m or more");
 }
 
 Source choose_source(const Report& report, const std::string& name, const std::string& wanted) {
