@@ -131,6 +131,7 @@ class Comparing {
   template <typename Belongs>
   Group group_of(const std::string& name, const Belongs& belongs) const;
   void add_notes();
+  void note_facts();
 
   const Report& a_;
   const Report& b_;
@@ -278,6 +279,28 @@ Group Comparing::group_of(const std::string& name, const Belongs& belongs) const
   return group;
 }
 
+// On one machine, what differs of a device is what was asked for: --threads, --features, a tuning record.
+void Comparing::note_facts() {
+  const auto facts_of = [](const Report& report, const std::string& id) {
+    return std::find_if(report.devices.begin(), report.devices.end(),
+                        [&](const DeviceFacts& d) { return d.id == id; })
+        ->features;
+  };
+  for (const auto& [id_a, id_b] : pairs_) {
+    const std::map<std::string, std::string> in_a = facts_of(a_, id_a);
+    const std::map<std::string, std::string> in_b = facts_of(b_, id_b);
+    std::map<std::string, std::string> names = in_a;
+    names.insert(in_b.begin(), in_b.end());
+    for (const auto& [name, unused] : names) {
+      const std::string mine = in_a.contains(name) ? in_a.at(name) : "none";
+      const std::string other = in_b.contains(name) ? in_b.at(name) : "none";
+      if (mine == other) continue;
+      out_.notes.push_back(id_a + ", " + name + ": " + mine + " in " + out_.a.name + ", " + other +
+                           " in " + out_.b.name);
+    }
+  }
+}
+
 void Comparing::add_notes() {
   if (out_.a.run_id == out_.b.run_id) out_.notes.push_back("both are reports of the same run");
   if (!out_.same_hardware) {
@@ -286,6 +309,7 @@ void Comparing::add_notes() {
     out_.notes.push_back(
         "other drivers, system or compiler: a difference need not come from rotor's code");
   }
+  if (out_.same_hardware) note_facts();
   const auto drop = [&](const Report& report, const Side& side) {
     if (!report.run.complete) out_.notes.push_back(side.name + ": the run did not come to its end");
     for (const std::string& warning : report.machine.warnings) {

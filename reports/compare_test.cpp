@@ -113,6 +113,22 @@ TEST(Compare, DroppedCasesFailCoverage) {
             kExitOk);
 }
 
+// Twice as fast because of twice the threads is not the merit of rotor's code.
+TEST(Compare, WhatDevicesWereAllowedIsToldWhereItDiffers) {
+  Report a = report_of({timed("matmul_fast", 1, steady(1e-4))});
+  Report b = a;
+  ASSERT_FALSE(a.devices.empty());
+  a.devices[0].features["threads"] = "1";
+  b.devices[0].features["threads"] = "2";
+  b.devices[0].features["tuned"] = "4 products";
+  const std::string text = console_text(document_of(compare_reports(a, b)));
+  EXPECT_THAT(text, HasSubstr("threads: 1 in a.json, 2 in b.json"));
+  EXPECT_THAT(text, HasSubstr("tuned: none in a.json, 4 products in b.json"));
+  EXPECT_THAT(console_text(document_of(compare_reports(a, a))), Not(HasSubstr("threads:")));
+  b.machine.hw_key = 2;  // another machine has other devices; that is told already
+  EXPECT_THAT(console_text(document_of(compare_reports(a, b))), Not(HasSubstr("threads:")));
+}
+
 TEST(Compare, AWrongResultOutweighsEverything) {
   const ReportComparison c = compare_reports(report_of({timed("matmul_wrong", 1, steady(1e-4))}),
                                              report_of({failed("matmul_wrong", 1)}));
