@@ -173,13 +173,6 @@ TEST_F(MainTest, QualityIsMeasuredInEveryFormat) {
   }
 }
 
-TEST_F(MainTest, NoFilterIsBlamedThatWasNotGiven) {
-  const Outcome run = bench("--suite kv --device cpu --budget 1ms");
-  EXPECT_EQ(run.code, 64) << run.err;
-  EXPECT_THAT(run.out, HasSubstr("raise --budget"));
-  EXPECT_THAT(run.out, Not(HasSubstr("--filter")));
-}
-
 // Too little time leaves a valid report that says so.
 TEST_F(MainTest, QualityIsCutShort) {
   const Outcome run = bench("--suite quality --device cpu --budget 300ms --out r.json");
@@ -207,18 +200,6 @@ TEST_F(MainTest, ListsAreForPipes) {
   EXPECT_THAT(devices.out, HasSubstr("cpu:0"));
   EXPECT_EQ(bench("--help").code, 0);
   EXPECT_THAT(bench("--version").out, StartsWith("rotor-bench 0."));
-}
-
-TEST_F(MainTest, AResultThatGoesNowhereIsAFailure) {
-  for (const std::string& args :
-       {std::string(kQuick), std::string("--list"), std::string("--list-variants"),
-        std::string("--list-devices"),
-        std::string(
-            "--tune --device cpu --model synthetic:odd/1 --budget 2s --tune-file t.json")}) {
-    const Outcome run = bench(args + " >/dev/full");
-    EXPECT_EQ(run.code, 73) << args << '\n' << run.err;
-    EXPECT_THAT(run.err, HasSubstr("could not be written to standard output")) << args;
-  }
 }
 
 TEST_F(MainTest, ComparingSaysWhatIsTheSameAndWhatIsLost) {
@@ -283,23 +264,6 @@ TEST_F(MainTest, AProjectionIsCalledOne) {
   EXPECT_THAT(bench(project + "--onto hd615").out, Not(HasSubstr("Steam Deck")));
   EXPECT_EQ(bench(project + "--onto toaster").code, 64);
   EXPECT_EQ(bench(project + "--hardware absent.json").code, 65);
-}
-
-// What is asked for is done, and what --help promises, too.
-TEST_F(MainTest, LimitsAreMeasuredWhereTheyAreAskedForOrFit) {
-  struct Row {
-    const char* flags;
-    bool measured;
-  };
-  for (const Row& row : {Row{"--roofline --budget 5s", true}, Row{"--budget 20s", true},
-                         Row{"--budget 5s", false}, Row{"--no-roofline --budget 20s", false}}) {
-    const Outcome run =
-        bench("--filter 'bitpacked_portable/n64_k256_b1$' --device cpu --seed 1 --out r.json " +
-              std::string(row.flags));
-    EXPECT_EQ(run.code, 0) << row.flags << run.err;
-    EXPECT_EQ(!read_json(load_file(folder_ / "r.json"), "r.json").roofs.empty(), row.measured)
-        << row.flags;
-  }
 }
 
 // One case, so that it takes seconds. A copy of a program is not slower than itself, however noisy the
@@ -372,19 +336,6 @@ TEST_F(MainTest, AGateWithoutAUsableBaseSaysWhy) {
   EXPECT_THAT(other.err, HasSubstr("left no report (exit 1)"));
 }
 
-TEST_F(MainTest, ABudgetForNothingIsSaid) {
-  const Outcome run = bench("--filter 'n13824_k2560_b128$' --device cpu --budget 10ms");
-  EXPECT_EQ(run.code, 64);
-  EXPECT_THAT(run.out, HasSubstr("nothing fits into the budget; try --budget "));
-  EXPECT_THAT(run.out, HasSubstr("more than --budget: checks are never cut short"));
-  const std::size_t at = run.out.find("try --budget ");
-  ASSERT_NE(at, std::string::npos);
-  const std::string budget =
-      run.out.substr(at + 13, run.out.find_first_of("sm", at + 13) - at - 12);
-  EXPECT_EQ(bench("--filter 'n13824_k2560_b128$' --device cpu --budget " + budget).code, 0)
-      << budget;
-}
-
 TEST_F(MainTest, TuningIsKeptAndUsed) {
   const std::string tune = "--tune --device cpu --model synthetic:odd/1 --budget 20s ";
   const Outcome run = bench(tune + "--tune-file t.json");
@@ -398,16 +349,6 @@ TEST_F(MainTest, TuningIsKeptAndUsed) {
   const std::string kv = "--suite model --device cpu --model synthetic:odd/1 --budget 20s ";
   EXPECT_THAT(bench(kv + "--tune-file t.json").out, HasSubstr("tuned"));
   EXPECT_THAT(bench(kv + "--tune-file t.json --no-tuned").out, Not(HasSubstr("tuned")));
-}
-
-TEST_F(MainTest, ARecordThatCannotBeKeptIsToldBeforeTuning) {
-  shell("touch file");
-  const Outcome run =
-      shell("export XDG_CACHE_HOME=$PWD/file; unset ROTOR_TUNING; " ROTOR_BENCH_PROGRAM
-            " --tune --device cpu --model synthetic:odd/1 --budget 10m");
-  EXPECT_EQ(run.code, 73) << run.err;
-  EXPECT_THAT(run.err, HasSubstr("--tune-file"));
-  EXPECT_THAT(run.out, IsEmpty());
 }
 
 TEST_F(MainTest, ModelsAreTimedWithTheirLimits) {

@@ -1,0 +1,83 @@
+// What was asked for and cannot be done, or not as asked: the program says so, and its exit code does.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bench/test_program.h"
+
+namespace rotor {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class RequestsTest : public testing::Test, protected ProgramFolder {
+ protected:
+  RequestsTest()
+      : ProgramFolder(std::string(testing::TempDir()) + "rotor_requests_" +
+                          testing::UnitTest::GetInstance()->current_test_info()->name(),
+                      ROTOR_BENCH_PROGRAM, ROTOR_SOURCE_DIR "/reports/report-1.schema.json") {}
+};
+
+TEST_F(RequestsTest, AResultThatGoesNowhereIsAFailure) {
+  for (const std::string& args :
+       {std::string(kQuick), std::string("--list"), std::string("--list-variants"),
+        std::string("--list-devices"),
+        std::string(
+            "--tune --device cpu --model synthetic:odd/1 --budget 2s --tune-file t.json")}) {
+    const Outcome run = bench(args + " >/dev/full");
+    EXPECT_EQ(run.code, 73) << args << '\n' << run.err;
+    EXPECT_THAT(run.err, HasSubstr("could not be written to standard output")) << args;
+  }
+}
+
+TEST_F(RequestsTest, NoFilterIsBlamedThatWasNotGiven) {
+  const Outcome run = bench("--suite kv --device cpu --budget 1ms");
+  EXPECT_EQ(run.code, 64) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("raise --budget"));
+  EXPECT_THAT(run.out, Not(HasSubstr("--filter")));
+}
+
+// What is asked for is done, and what --help promises, too.
+TEST_F(RequestsTest, LimitsAreMeasuredWhereTheyAreAskedForOrFit) {
+  struct Row {
+    const char* flags;
+    bool measured;
+  };
+  for (const Row& row : {Row{"--roofline --budget 5s", true}, Row{"--budget 20s", true},
+                         Row{"--budget 5s", false}, Row{"--no-roofline --budget 20s", false}}) {
+    const Outcome run =
+        bench("--filter 'bitpacked_portable/n64_k256_b1$' --device cpu --seed 1 --out r.json " +
+              std::string(row.flags));
+    EXPECT_EQ(run.code, 0) << row.flags << run.err;
+    EXPECT_EQ(!read_json(load_file(folder_ / "r.json"), "r.json").roofs.empty(), row.measured)
+        << row.flags;
+  }
+}
+
+TEST_F(RequestsTest, ARecordThatCannotBeKeptIsToldBeforeTuning) {
+  shell("touch file");
+  const Outcome run =
+      shell("export XDG_CACHE_HOME=$PWD/file; unset ROTOR_TUNING; " ROTOR_BENCH_PROGRAM
+            " --tune --device cpu --model synthetic:odd/1 --budget 10m");
+  EXPECT_EQ(run.code, 73) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("--tune-file"));
+  EXPECT_THAT(run.out, IsEmpty());
+}
+
+TEST_F(RequestsTest, ABudgetForNothingIsSaid) {
+  const Outcome run = bench("--filter 'n13824_k2560_b128$' --device cpu --budget 10ms");
+  EXPECT_EQ(run.code, 64);
+  EXPECT_THAT(run.out, HasSubstr("nothing fits into the budget; try --budget "));
+  EXPECT_THAT(run.out, HasSubstr("more than --budget: checks are never cut short"));
+  const std::size_t at = run.out.find("try --budget ");
+  ASSERT_NE(at, std::string::npos);
+  const std::string budget =
+      run.out.substr(at + 13, run.out.find_first_of("sm", at + 13) - at - 12);
+  EXPECT_EQ(bench("--filter 'n13824_k2560_b128$' --device cpu --budget " + budget).code, 0)
+      << budget;
+}
+
+}  // namespace
+}  // namespace rotor
