@@ -96,12 +96,7 @@ class Gating {
     const ProcessEnd end =
         run_process(argv, kCheckTimeout, scratch_.path() / "stderr.txt", padding());
     if (interrupted()) throw GateSide::Interruption{};
-    if (end.timed_out || !fs::exists(out)) {
-      throw DeviceError(program.string() + ": " +
-                        (end.timed_out ? "took too long and was ended"
-                                       : "left no report (exit " + std::to_string(end.code) +
-                                             "): " + end.last_line));
-    }
+    if (end.timed_out || !fs::exists(out)) throw_no_report(program, end);
     return read_json(load_file(out), program.string());
   }
 

@@ -1,6 +1,7 @@
 #include "bench/gate_side.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "bench/sampling.h"
 #include "bench/worker_lines.h"
@@ -115,6 +116,19 @@ void GateSide::died() {
   throw DeviceError(program_ + ": its worker ended (exit " + std::to_string(end.code) + ')' +
                     (case_id_.empty() ? "" : " in " + case_id_) +
                     (end.last_line.empty() ? "" : ": " + end.last_line));
+}
+
+void throw_no_report(const std::string& who, const ProcessEnd& end) {
+  constexpr std::string_view kSaidBy = "rotor-bench: ";
+  const bool refused = end.last_line.starts_with(kSaidBy);
+  const std::string reason = refused ? end.last_line.substr(kSaidBy.size()) : end.last_line;
+  if (refused && end.code == kExitUsage) throw UsageError(reason);
+  if (refused && end.code == kExitBadInput) throw FormatError(reason);
+  if (refused && end.code == kExitUnavailable) throw UnsupportedError("refused", reason);
+  throw DeviceError(
+      who + (end.timed_out ? ": took too long and was ended"
+                           : ": left no report (exit " + std::to_string(end.code) +
+                                 (reason.empty() ? "); is it a rotor-bench?" : "): " + reason)));
 }
 
 }  // namespace rotor

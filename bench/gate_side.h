@@ -53,4 +53,8 @@ class GateSide {
   std::vector<double> slices_s_;
 };
 
+// For a run of `who` that ended without its report. What it refused is refused by the gate, in its words
+// and with its exit code: UsageError (64), FormatError (65), UnsupportedError (69); else DeviceError.
+[[noreturn]] void throw_no_report(const std::string& who, const ProcessEnd& end);
+
 }  // namespace rotor

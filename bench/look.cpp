@@ -4,6 +4,7 @@
 #include <ostream>
 #include <tuple>
 
+#include "bench/gate_side.h"
 #include "bench/process.h"
 #include "bench/scratch_folder.h"
 #include "model/commands.h"
@@ -37,10 +38,7 @@ Report measure_now(const GateOptions& options) {
   argv.insert(argv.end(), options.args.begin(), options.args.end());
   const ProcessEnd end =
       run_process(argv, options.budget_s + kGrace, scratch.path() / "stderr.txt", "");
-  if (!fs::exists(out)) {
-    throw DeviceError("the gate's run left no report (exit " + std::to_string(end.code) +
-                      "): " + end.last_line);
-  }
+  if (!fs::exists(out)) throw_no_report("the gate's run", end);
   return read_json(load_file(out), out);
 }
 

@@ -79,5 +79,20 @@ TEST_F(RequestsTest, ABudgetForNothingIsSaid) {
       << budget;
 }
 
+// A gate runs other programs. What they refuse is not their failure.
+TEST_F(RequestsTest, AGatePassesOnWhatItsProgramsRefuse) {
+  const std::string gate = std::string("gate ") + ROTOR_BENCH_PROGRAM + " ";
+  for (const auto& [flags, code] : {std::pair("--filter nothing_is_named_so", 64),
+                                    std::pair("--device no-such-device", 69),
+                                    std::pair("--threads many", 64)}) {
+    const Outcome run = bench(gate + flags);
+    EXPECT_EQ(run.code, code) << run.err;
+    EXPECT_THAT(run.err, Not(HasSubstr("left no report"))) << flags;
+  }
+  const Outcome other = bench("gate /bin/true");
+  EXPECT_EQ(other.code, 4);
+  EXPECT_THAT(other.err, HasSubstr("(exit 0); is it a rotor-bench?"));
+}
+
 }  // namespace
 }  // namespace rotor
