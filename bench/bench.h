@@ -59,11 +59,13 @@ int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk
 
 // `rotor-bench --tune`: finds the best rows and tiles for the products of a model (`model`; empty: 2B4T)
 // on `device` (empty: every device) within `budget_s`, and keeps them in the tuning record. Tables go to
-// `out`. Throws as run_bench does, and OutputError if the record cannot be written.
+// `out`. Throws as run_bench does (UsageError also for options of a run that mean nothing here), and
+// OutputError if the record cannot be written.
 int run_tune(const BenchOptions& options, std::ostream& out, std::ostream& talk);
 
-// Case names, one a line, those that this machine cannot run with the reason behind a tab.
-int list_cases(const BenchOptions& options, std::ostream& out);
+// Case names, one a line, those that this machine cannot run with the reason behind a tab. That a suite
+// has none goes to `talk`.
+int list_cases(const BenchOptions& options, std::ostream& out, std::ostream& talk);
 // The registry, and what this machine can run of it.
 int list_variants(const BenchOptions& options, std::ostream& out);
 int list_devices(const BenchOptions& options, std::ostream& out);

@@ -42,7 +42,7 @@ int finish(std::ostream& out) {
 
 }  // namespace
 
-int list_cases(const BenchOptions& options, std::ostream& out) {
+int list_cases(const BenchOptions& options, std::ostream& out, std::ostream& talk) {
   const BenchPlan plan = make_plan(options);
   for (const PlannedCase& planned : plan.cases) {
     const Verdict& verdict = planned.result.verdict;
@@ -51,6 +51,10 @@ int list_cases(const BenchOptions& options, std::ostream& out) {
       out << "\tunsupported: " << verdict.reason_code << ", " << verdict.message;
     }
     out << '\n';
+  }
+  if (plan.cases.empty()) {
+    talk << "rotor-bench: suite '" << options.suite
+         << "' has no cases to list: it runs whole models, or checks kernels and times none\n";
   }
   return finish(out);
 }

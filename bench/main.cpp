@@ -48,6 +48,11 @@ struct Flags {
   std::vector<std::string> context;
 };
 
+// A variable of the shell that is not set must not choose every device.
+std::string some_device(const std::string& name) {
+  return name.empty() ? "names no device; leave the flag out for the default" : "";
+}
+
 void add_flags(CLI::App& app, Flags& flags) {
   BenchOptions& options = flags.options;
   std::string suites;
@@ -57,7 +62,8 @@ void add_flags(CLI::App& app, Flags& flags) {
                  "only cases whose name has a match; with '-' in front: only those that have none; "
                  "may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--device", options.device, "cpu, vulkan:1 or part of a name; default: all");
+  app.add_option("--device", options.device, "cpu, vulkan:1 or part of a name; default: all")
+      ->check(&some_device);
   app.add_option("--model", options.model,
                  "folder of a model, or synthetic:PRESET/SEED, whose shapes are measured beside "
                  "the standard ones; default: the demo model");
@@ -159,9 +165,11 @@ CLI::App* add_project(CLI::App& app, Flags& flags) {
       ->add_option("--onto", options.onto,
                    "steam-deck-lcd, steam-deck-oled or hd615; repeatable; default: all")
       ->allow_extra_args(false);
-  command->add_option("--device", options.device,
-                      "of the report, whose shares of the limit are taken; default: its first real "
-                      "GPU, else the CPU");
+  command
+      ->add_option("--device", options.device,
+                   "of the report, whose shares of the limit are taken; default: its first real "
+                   "GPU, else the CPU")
+      ->check(&some_device);
   command->add_option("--hardware", options.hardware,
                       "a hardware table in place of the built-in one (reports/reference)");
   command->add_option("--format", options.format, "of what is printed")
@@ -184,7 +192,8 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
           "rotor-bench of the build to compare with; or a report (.json) of an earlier run on "
           "this machine, which only tells where to look")
       ->required();
-  command->add_option("--device", options.device, "as for a run; default: the CPU");
+  command->add_option("--device", options.device, "as for a run; default: the CPU")
+      ->check(&some_device);
   command->add_option("--rounds", options.rounds, "processes of each build, at least 7")
       ->capture_default_str();
   command->add_option("--min-effect", flags.gate_effect, "smaller slow-downs are never failed")
@@ -316,7 +325,7 @@ int run_program(int argc, char** argv) {
   }
   interpret(app, flags);
   if (flags.tune) return run_tune(flags.options, std::cout, std::cerr);
-  if (flags.list) return list_cases(flags.options, std::cout);
+  if (flags.list) return list_cases(flags.options, std::cout, std::cerr);
   if (flags.list_variants) return list_variants(flags.options, std::cout);
   if (flags.list_devices) return list_devices(flags.options, std::cout);
   if (flags.options.worker) return run_worker(flags.options);

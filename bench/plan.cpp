@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/session.h"
+#include "model/tokenizer.h"
 #include "reports/report.h"
 #include "runtime/choose.h"
 #include "runtime/meeting.h"
@@ -156,6 +157,12 @@ BenchPlan make_plan(const BenchOptions& options) {
   plan.kv = runs_kv(options);
   plan.quality = runs_quality(options);
   if (plan.quality) read_text(options, plan);
+  // Beside other suites it is left out with a warning.
+  if (options.suite == "quality" && !vocabulary_file(plan.model)) {
+    throw UnsupportedError(
+        "no_tokenizer",
+        plan.model + " has no tokenizer, and the quality suite reads and writes text");
+  }
   for (const DeviceInfo& device : plan.devices) {
     std::vector<PlannedCase> more;
     if (runs_matmuls(options.suite)) {

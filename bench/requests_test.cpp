@@ -82,9 +82,9 @@ TEST_F(RequestsTest, ABudgetForNothingIsSaid) {
 // A gate runs other programs. What they refuse is not their failure.
 TEST_F(RequestsTest, AGatePassesOnWhatItsProgramsRefuse) {
   const std::string gate = std::string("gate ") + ROTOR_BENCH_PROGRAM + " ";
-  for (const auto& [flags, code] : {std::pair("--filter nothing_is_named_so", 64),
-                                    std::pair("--device no-such-device", 69),
-                                    std::pair("--threads many", 64)}) {
+  for (const auto& [flags, code] :
+       {std::pair("--filter nothing_is_named_so", 64), std::pair("--device no-such-device", 69),
+        std::pair("--threads many", 64)}) {
     const Outcome run = bench(gate + flags);
     EXPECT_EQ(run.code, code) << run.err;
     EXPECT_THAT(run.err, Not(HasSubstr("left no report"))) << flags;
@@ -92,6 +92,32 @@ TEST_F(RequestsTest, AGatePassesOnWhatItsProgramsRefuse) {
   const Outcome other = bench("gate /bin/true");
   EXPECT_EQ(other.code, 4);
   EXPECT_THAT(other.err, HasSubstr("(exit 0); is it a rotor-bench?"));
+}
+
+TEST_F(RequestsTest, NothingThatWasAskedForIsIgnored) {
+  struct Row {
+    const char* args;
+    int code;
+    const char* message;
+  };
+  for (const Row& row : {
+           Row{"--tune --out x.json", 64, "--tune does not go with --out"},
+           Row{"--tune --verify-only", 64, "--tune does not go with --verify-only"},
+           Row{"--device ''", 64, "names no device"},
+           Row{"gate ./x --device ''", 64, "names no device"},
+           Row{"--suite quality --model synthetic:odd/1", 69, "has no tokenizer"},
+       }) {
+    const Outcome run = bench(row.args);
+    EXPECT_EQ(run.code, row.code) << row.args << '\n' << run.err;
+    EXPECT_THAT(run.err, HasSubstr(row.message)) << row.args;
+    EXPECT_THAT(run.out, IsEmpty()) << row.args;
+  }
+  for (const char* suite : {"kv", "model", "quality"}) {
+    const Outcome list = bench(std::string("--list --suite ") + suite);
+    EXPECT_EQ(list.code, 0);
+    EXPECT_THAT(list.out, IsEmpty());
+    EXPECT_THAT(list.err, HasSubstr("has no cases to list")) << suite;
+  }
 }
 
 }  // namespace

@@ -45,6 +45,17 @@ TextTable product_table(const TunedMatrix& matrix) {
   return table;
 }
 
+// What a run takes and tuning has no use for.
+void refuse_run_flags(const BenchOptions& options) {
+  const auto refuse = [](const std::string& flag, const std::string& why) {
+    throw UsageError("--tune does not go with " + flag + ": " + why);
+  };
+  if (!options.out.empty()) refuse("--out", "it makes no report; the record is --tune-file");
+  if (options.verify_only) refuse("--verify-only", "it chooses by times");
+  if (options.resume) refuse("--resume", "every device that was tuned is kept already");
+  if (!options.filters.empty()) refuse("--filter", "it tries every variant of a product");
+}
+
 class TuneRun {
  public:
   TuneRun(const BenchOptions& options, std::ostream& out, std::ostream& talk)
@@ -161,6 +172,7 @@ class TuneRun {
 }  // namespace
 
 int run_tune(const BenchOptions& options, std::ostream& out, std::ostream& talk) {
+  refuse_run_flags(options);
   return TuneRun(options, out, talk).run();
 }
 
