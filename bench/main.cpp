@@ -215,12 +215,26 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
   return command;
 }
 
+// What `parse` makes of the flag's value; what is wrong with it is told with the flag's name.
+template <typename Value>
+Value value_of(const char* flag, Value (*parse)(const std::string&), const std::string& text) {
+  try {
+    return parse(text);
+  } catch (const UsageError& error) {
+    throw UsageError(std::string(flag) + ": " + error.what());
+  }
+}
+
+std::uint64_t seed_of(const Flags& flags) {
+  return flags.seed.empty() ? std::random_device{}() : value_of("--seed", parse_seed, flags.seed);
+}
+
 // What both programs of a gate are called with.
 void interpret_gate(Flags& flags) {
   GateOptions& options = flags.gate;
-  options.min_effect = parse_share(flags.gate_effect);
-  options.budget_s = parse_duration(flags.gate_budget);
-  options.seed = flags.seed.empty() ? std::random_device{}() : parse_seed(flags.seed);
+  options.min_effect = value_of("--min-effect", parse_share, flags.gate_effect);
+  options.budget_s = value_of("--budget", parse_duration, flags.gate_budget);
+  options.seed = seed_of(flags);
   const auto pass_on = [&](const char* name, const std::string& value) {
     if (!value.empty()) options.args.insert(options.args.end(), {name, value});
   };
@@ -276,12 +290,13 @@ void interpret(const CLI::App& app, Flags& flags) {
   if (app.count("--features") != 0) {
     options.device_options.feature_mask = parse_features(flags.features);
   }
-  options.budget_s = flags.tune && app.count("--budget") == 0 ? 60 : parse_duration(flags.budget);
+  options.budget_s = flags.tune && app.count("--budget") == 0
+                         ? 60
+                         : value_of("--budget", parse_duration, flags.budget);
   if (app.count("--roofline") != 0) options.roofline = flags.roofline;
-  options.prepare_timeout_s = parse_duration(flags.prepare_timeout);
-  options.run_timeout_s = parse_duration(flags.run_timeout);
-  std::random_device random;
-  options.seed = flags.seed.empty() ? random() : parse_seed(flags.seed);
+  options.prepare_timeout_s = value_of("--prepare-timeout", parse_duration, flags.prepare_timeout);
+  options.run_timeout_s = value_of("--run-timeout", parse_duration, flags.run_timeout);
+  options.seed = seed_of(flags);
   options.terminal = isatty(STDERR_FILENO) != 0;
   parse_context(flags);
   keep_for_repro(app, flags);
@@ -293,8 +308,7 @@ std::string version() {
 }
 
 int run_program(int argc, char** argv) {
-  CLI::App app{"rotor-bench: verified times of ternary kernels"};
-  app.footer(kFooter);
+  CLI::App app{"rotor-bench: verified times of ternary kernels", "rotor-bench"};
   app.set_version_flag("--version", "rotor-bench " + version());
   Flags flags;
   add_flags(app, flags);
@@ -302,6 +316,7 @@ int run_program(int argc, char** argv) {
   const CLI::App* gate = add_gate(app, flags);
   const CLI::App* show = add_show(app, flags);
   const CLI::App* project = add_project(app, flags);
+  app.footer(kFooter);  // commands that were there before do not take it over
   flags.options.argv.assign(argv, argv + argc);
   std::vector<std::string> args =
       translate_benchmark_flags({flags.options.argv.begin() + 1, flags.options.argv.end()});
@@ -314,7 +329,7 @@ int run_program(int argc, char** argv) {
     throw UsageError(usage_message(app, error));
   }
   if (compare->parsed()) {
-    flags.compare.min_effect = parse_share(flags.min_effect);
+    flags.compare.min_effect = value_of("--min-effect", parse_share, flags.min_effect);
     return run_compare(flags.compare, std::cout, std::cerr);
   }
   if (show->parsed()) return run_show(flags.show, std::cout, std::cerr);

@@ -92,7 +92,7 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
            Row{"--benchmark_filter=nothing_is_named_so", 64, "nothing matches --filter"},
            Row{"--benchmark_repetitions=3", 64, "--benchmark_repetitions"},
            Row{"--filter '('", 64, "not a regular expression"},
-           Row{"--budget soon", 64, "not a time"},
+           Row{"--budget soon", 64, "--budget: 'soon' is not a time"},
            Row{"--features avx9000", 64, "avx9000"},
            Row{"--context novalue", 64, "KEY=VALUE"},
            Row{"--model absent", 65, "absent"},

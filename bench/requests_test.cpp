@@ -79,6 +79,20 @@ TEST_F(RequestsTest, ABudgetForNothingIsSaid) {
       << budget;
 }
 
+TEST_F(RequestsTest, EachCommandHasAHelpOfItsOwn) {
+  const Outcome whole = bench("--help");
+  EXPECT_EQ(whole.code, 0);
+  EXPECT_THAT(whole.out, HasSubstr("Usage: rotor-bench [OPTIONS]"));
+  EXPECT_THAT(whole.out, HasSubstr("Exit codes:"));
+  for (const char* command : {"show", "project"}) {
+    const Outcome help = bench(std::string(command) + " --help");
+    EXPECT_EQ(help.code, 0);
+    EXPECT_THAT(help.out, HasSubstr(std::string("rotor-bench ") + command));
+    EXPECT_THAT(help.out, Not(HasSubstr("Checks every kernel variant"))) << command;
+  }
+  EXPECT_THAT(bench("compare --help").out, HasSubstr("Times change no exit code"));
+}
+
 // A gate runs other programs. What they refuse is not their failure.
 TEST_F(RequestsTest, AGatePassesOnWhatItsProgramsRefuse) {
   const std::string gate = std::string("gate ") + ROTOR_BENCH_PROGRAM + " ";
