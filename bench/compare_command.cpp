@@ -12,6 +12,12 @@ namespace rotor {
 namespace {
 
 Report load_report(const std::string& path) {
+  if (path.ends_with(".jsonl")) {
+    const std::string out = path.substr(0, path.size() - 1);
+    throw FormatError(path +
+                      ": is the journal of a run, not a report; make one with rotor-bench show " +
+                      path + " --out " + out);
+  }
   return read_json(load_file(path), path);
 }
 

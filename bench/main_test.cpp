@@ -100,6 +100,9 @@ TEST_F(MainTest, BadRequestsEndWithOneLineAndTheirCode) {
            Row{"--device no-such-device", 69, "no-such-device"},
            Row{"--out absent/r.json", 73, "absent/r.json: cannot be written"},
            Row{"--out .", 73, "it is a folder"},
+           Row{"--out r.html", 64, "then rotor-bench show r.json --out r.html"},
+           Row{"compare a.json r.jsonl", 65, "a.json: cannot be read"},
+           Row{"project r.jsonl", 65, "make one with rotor-bench show r.jsonl --out r.json"},
        }) {
     const Outcome run = bench(row.args);
     EXPECT_EQ(run.code, row.code) << row.args << '\n' << run.err;

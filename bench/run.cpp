@@ -37,6 +37,16 @@ std::string hex(std::uint64_t value) {
   return out.str();
 }
 
+// A run writes JSON only. Other names are taken as they are, but not those of other formats.
+void require_json(const std::string& out) {
+  for (const std::string ending : {".html", ".md", ".csv", ".txt", ".xml"}) {
+    if (!out.ends_with(ending)) continue;
+    const std::string json = out.substr(0, out.size() - ending.size()) + ".json";
+    throw UsageError("--out " + out + ": a run writes JSON; write --out " + json +
+                     ", then rotor-bench show " + json + " --out " + out);
+  }
+}
+
 // "report.json" -> "report.jsonl"
 std::string journal_path(const std::string& out) {
   if (out.empty() || out == "-") return "";
@@ -269,6 +279,7 @@ class BenchRun {
 }  // namespace
 
 int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& talk) {
+  require_json(options.out);
   if (!options.out.empty() && options.out != "-") check_writable(options.out);
   if (!options.resume) return BenchRun(options, out, talk).run();
   const std::string journal = journal_path(options.out);
