@@ -7,6 +7,7 @@
 #include "reports/journal.h"
 #include "reports/projection.h"
 #include "reports/tables.h"
+#include "reports/text.h"
 
 namespace rotor {
 namespace {
@@ -67,7 +68,8 @@ void check_outs(const std::vector<std::string>& outs) {
 template <typename Result, typename Options>
 int deliver(const Result& result, const std::string& noun, const Options& options,
             std::ostream& out, std::ostream& talk) {
-  out << render(result, options.format) << std::flush;
+  const std::string text = render(result, options.format);
+  out << (options.format == "json" ? text : printable(text)) << std::flush;
   if (!out) throw OutputError("the " + noun + " could not be written to standard output");
   for (const std::string& path : options.outs) {
     save_file(path, render(result, format_of(path)));
@@ -86,7 +88,7 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& talk) 
   // A journal gives the report of a run that did not come to its end.
   const Report report = options.report.ends_with(".jsonl") ? replay_journal(options.report)
                                                            : load_report(options.report);
-  if (options.outs.empty()) out << render(report, "report.txt") << std::flush;
+  if (options.outs.empty()) out << printable(render(report, "report.txt")) << std::flush;
   if (!out) throw OutputError("the report could not be written to standard output");
   for (const std::string& path : options.outs) {
     save_file(path, render(report, path));

@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "model/commands.h"
+#include "reports/text.h"
 
 namespace rotor {
 namespace {
@@ -252,7 +253,7 @@ int run_gate(const GateOptions& options, std::ostream& out, std::ostream& talk) 
   const Gate gate = Gating(options, talk).run();
   const int code = exit_code(gate, options.fail_on_inconclusive);
   const Document document = document_of(gate, code);
-  out << console_text(document) << std::flush;
+  out << printable(console_text(document)) << std::flush;
   for (const std::string& path : options.outs) {
     const std::string format = format_of(path);
     save_file(path, format == "json"       ? gate_json(gate, code)

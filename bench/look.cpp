@@ -136,7 +136,7 @@ int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) 
     code = kExitInconclusive;
   }
   document.closing.push_back("exit " + std::to_string(code));
-  out << console_text(document) << std::flush;
+  out << printable(console_text(document)) << std::flush;
   for (const std::string& path : options.outs) {
     const std::string format = format_of(path);
     save_file(path, format == "json"       ? comparison_json(comparison)

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "bench/test_program.h"
 
 namespace rotor {
@@ -91,6 +93,19 @@ TEST_F(RequestsTest, EachCommandHasAHelpOfItsOwn) {
     EXPECT_THAT(help.out, Not(HasSubstr("Checks every kernel variant"))) << command;
   }
   EXPECT_THAT(bench("compare --help").out, HasSubstr("Times change no exit code"));
+}
+
+// A label of the machine in the report of somebody else.
+TEST_F(RequestsTest, AReportDoesNotSteerTheTerminal) {
+  ASSERT_EQ(bench(std::string(kQuick) + "--no-roofline --out a.json").code, 0);
+  nlohmann::json report = nlohmann::json::parse(load_file(folder_ / "a.json"));
+  report["machine"]["label"] = "\x1b[31mlab";
+  save_file(folder_ / "a.json", report.dump());
+  for (const char* command : {"show a.json", "compare a.json a.json", "project a.json"}) {
+    const Outcome run = bench(command);
+    EXPECT_THAT(run.out, Not(HasSubstr("\x1b"))) << command;
+  }
+  EXPECT_THAT(bench("show a.json").out, HasSubstr("\uFFFD[31m"));
 }
 
 // A gate runs other programs. What they refuse is not their failure.

@@ -41,6 +41,16 @@ TEST(Text, ColumnsAreCharactersNotBytes) {
   EXPECT_EQ(clip("±µ×", 3), "±µ×");
 }
 
+TEST(Text, NothingInAFileSteersTheTerminal) {
+  EXPECT_EQ(printable("a\tb\r\n±µ×·–"), "a\tb\r\n±µ×·–");
+  EXPECT_EQ(printable("lab\x1b[2J\x7f"), "lab\uFFFD[2J\uFFFD");
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "2J"),
+            "\uFFFD"
+            "2J");
+  EXPECT_EQ(printable(std::string_view("\0x", 2)), "\uFFFDx");
+}
+
 TEST(Console, EveryLineFitsTheScreen) {
   const Report report = sample_report();
   std::istringstream text(heading(report) + result_tables(report));

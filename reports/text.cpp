@@ -44,6 +44,24 @@ std::string clip(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // C1, two bytes in UTF-8, has a beginning of escape sequences of its own.
+    const bool c1 =
+        c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    const bool c0 = (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7F;
+    if (c0 || c1) {
+      out += "\uFFFD";
+      i += c1;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 std::string show_number(double value, int digits) {
   if (!std::isfinite(value)) return "-";
   // As many decimals as leave `digits` digits after rounding.

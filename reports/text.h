@@ -16,6 +16,10 @@ std::string pad_left(std::string_view text, std::size_t columns);   // spaces, t
 // Cut to that many columns, the last of them an ellipsis where something was cut.
 std::string clip(std::string_view text, std::size_t columns);
 
+// For a terminal: control characters other than line ends and tabs are shown as �, so that what a file
+// holds cannot steer it.
+std::string printable(std::string_view text);
+
 // That many significant digits and a unit: "131.4 µs", "2.048 s".
 std::string show_seconds(double seconds, int digits = 4);
 // That many digits without an exponent, from 1 on: "0.338", "33.92", "1054"; "-" if not finite.
