@@ -53,7 +53,9 @@ Summary decide(const Report& report, const BenchOptions& options, bool unplanned
     return {kExitInfrastructure, count_of(broken, "case") + " could not be run to an end", wall_s};
   }
   if (cases[Status::Skipped] > 0 && cases[Status::Pass] == 0) {
-    return {kExitUsage, "nothing fits into the budget; try --budget " + show_budget(enough_s),
+    return {kExitUsage,
+            "nothing fits into the budget: checks take " + show_seconds(wall_s, 2) + ", --budget " +
+                show_budget(enough_s) + " is enough for all cases",
             wall_s};
   }
   if (options.self_test)
