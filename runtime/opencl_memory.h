@@ -30,7 +30,7 @@ class Memory {
 
  private:
   cl::Buffer whole_;
-  std::vector<cl::Buffer> parts_;  // in the order they were made
+  std::vector<cl::Buffer> parts_;                                     // in the order they were made
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> index_;  // by offset and bytes
 };
 
