@@ -1,5 +1,9 @@
 #include "runtime/threads.h"
 
+#include <string>
+
+#include "core/error.h"
+
 namespace rotor {
 namespace {
 
@@ -29,12 +33,25 @@ void wait_for(const std::atomic<std::uint32_t>& value, std::uint32_t wanted) {
 }
 
 WorkerPool::WorkerPool(unsigned threads) {
-  for (unsigned worker = 1; worker < threads; ++worker) {
-    threads_.emplace_back([this, worker] { work(worker); });
+  try {
+    threads_.reserve(threads - 1);
+    for (unsigned worker = 1; worker < threads; ++worker) {
+      threads_.emplace_back([this, worker] { work(worker); });
+    }
+  } catch (const std::exception& error) {  // no memory for another stack, or a limit of the system
+    const std::string started = std::to_string(size());
+    stop();
+    throw DeviceError("only " + started + " of " + std::to_string(threads) +
+                      " threads could be started (" + error.what() + "); give --threads " +
+                      started + " or less");
   }
 }
 
 WorkerPool::~WorkerPool() {
+  stop();
+}
+
+void WorkerPool::stop() {
   stopping_.store(true);
   generation_.fetch_add(1);
   generation_.notify_all();

@@ -16,7 +16,8 @@ void wait_for(const std::atomic<std::uint32_t>& value, std::uint32_t wanted);
 
 class WorkerPool {
  public:
-  // `threads` workers, at least 1; the caller of `run` is worker 0.
+  // `threads` workers, at least 1; the caller of `run` is worker 0. Throws DeviceError where the system
+  // does not give that many.
   explicit WorkerPool(unsigned threads);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -30,6 +31,7 @@ class WorkerPool {
 
  private:
   void work(unsigned worker);
+  void stop();
 
   std::vector<std::thread> threads_;
   const std::function<void(unsigned)>* body_ = nullptr;
