@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -12,8 +13,14 @@ namespace rotor {
 void in_slices(std::size_t count, const std::function<void(std::size_t, std::size_t)>& job) {
   const std::size_t threads = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
   std::vector<std::jthread> others;
-  for (std::size_t t = 1; t < threads; ++t) {
-    others.emplace_back(job, count * t / threads, count * (t + 1) / threads);
+  others.reserve(threads);
+  std::size_t t = 1;
+  try {
+    for (; t < threads; ++t) {
+      others.emplace_back(job, count * t / threads, count * (t + 1) / threads);
+    }
+  } catch (const std::system_error&) {  // no more threads: the rest is done here
+    job(count * t / threads, count);
   }
   job(0, count / threads);
 }
@@ -34,7 +41,11 @@ void in_parallel(std::size_t count, const std::function<void(std::size_t)>& job)
   {
     std::vector<std::jthread> threads;
     const unsigned extra = std::max(1u, std::thread::hardware_concurrency()) - 1;
-    for (unsigned i = 0; i < extra; ++i) threads.emplace_back(work);
+    threads.reserve(extra);
+    try {
+      for (unsigned i = 0; i < extra; ++i) threads.emplace_back(work);
+    } catch (const std::system_error&) {  // those that there are do it all
+    }
     work();
   }
   if (failure != nullptr) std::rethrow_exception(failure);
