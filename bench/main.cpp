@@ -12,6 +12,7 @@
 #include "build_info.h"
 #include "core/end_process.h"
 #include "core/error.h"
+#include "core/start_process.h"
 #include "model/commands.h"
 
 namespace {
@@ -356,10 +357,9 @@ void on_interrupt(int) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  rotor::start_process();
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that grew too large is an error to tell, not to die of
-  std::signal(SIGPIPE, SIG_IGN);  // so is a reader that went away
   try {
     rotor::end_process(run_program(argc, argv));
   } catch (const rotor::Error& error) {

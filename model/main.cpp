@@ -10,6 +10,7 @@
 #include "build_info.h"
 #include "core/end_process.h"
 #include "core/error.h"
+#include "core/start_process.h"
 #include "model/commands.h"
 
 namespace {
@@ -303,6 +304,7 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  rotor::start_process();
   // Not std::signal: reading a line from the terminal must end when Ctrl-C comes.
   struct sigaction action = {};
   action.sa_handler = [](int) { rotor::interrupt(); };

@@ -1,0 +1,69 @@
+// The program as a user meets it: exit codes, and what is on which stream.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/error.h"
+#include "model/test_files.h"
+
+namespace rotor {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Runs shell commands, in which `rotor` is the program, in a folder of their own.
+class RotorTest : public testing::Test {
+ protected:
+  Outcome shell(const std::string& commands) {
+    const std::string line = "cd " + folder_.path() + " && rotor() { " ROTOR_PROGRAM
+                             " \"$@\"; }; { " +
+                             commands + "; } >stdout.txt 2>stderr.txt </dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder_ / "stdout.txt"),
+            text_of(folder_ / "stderr.txt")};
+  }
+
+  test::TempFolder folder_;
+};
+
+constexpr const char* kCpu = " --device cpu --threads 1 --greedy ";
+
+TEST_F(RotorTest, ClosedStreamsAreNotTakenByFiles) {
+  const Outcome chat = shell(std::string("rotor chat") + kCpu + "<&-");
+  EXPECT_EQ(chat.code, kExitOk) << chat.err;
+  EXPECT_EQ(chat.out, "");
+  const Outcome silent = shell(std::string("rotor generate hi") + kCpu + ">&-");
+  EXPECT_EQ(silent.code, kExitCannotWrite);
+  EXPECT_THAT(silent.err, HasSubstr("could not be written to standard output"));
+  EXPECT_EQ(shell(std::string("rotor generate hi") + kCpu + ">&- 2>&- <&-").code, kExitCannotWrite);
+}
+
+TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
+  const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
+  EXPECT_EQ(got.code, kExitCannotWrite);
+  EXPECT_THAT(got.err, HasSubstr("m.gguf: cannot write: File too large"));
+  EXPECT_FALSE(fs::exists(folder_ / "m.gguf.part"));
+}
+
+}  // namespace
+}  // namespace rotor
