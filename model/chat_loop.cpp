@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "model/output_file.h"
 
 namespace rotor {
 namespace {
@@ -133,12 +134,13 @@ void ChatLoop::generate_answer() {
   bool interrupted = false;
   const auto on_token = [&](TokenId token) {
     if (!tokenizer_.is_special(token)) out_ << text.push(tokenizer_.bytes(token)) << std::flush;
-    if (!out_) throw OutputError("the answer could not be written to standard output");
+    check_written(out_, "the answer");
     interrupted = options_.take_interrupt();
     return !interrupted && !text.stopped();
   };
   last_ = prefix_.generate(sampler_, conversation_.ids(), generate_, on_token);
-  out_ << text.flush() << std::endl;
+  out_ << text.flush() << '\n';
+  check_written(out_, "the answer");
   interrupted |= options_.take_interrupt();  // while the last token was computed
 
   conversation_.answer(last_.tokens);

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "model/commands.h"
 #include "model/generate.h"
+#include "model/output_file.h"
 #include "model/stop_strings.h"
 
 namespace rotor {
@@ -202,10 +203,7 @@ class GenerateRun {
     if (!command_.json && !command_.ids) out_ << text << std::flush;
   }
 
-  void check_output() {
-    out_.flush();
-    if (!out_) throw OutputError("the answer could not be written to standard output");
-  }
+  void check_output() { check_written(out_, "the answer"); }
 
   // For people: that of the down projection and one token.
   const KernelVariant& matmul() {

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "model/commands.h"
 #include "model/inspect.h"
+#include "model/output_file.h"
 
 namespace rotor {
 namespace {
@@ -188,8 +189,7 @@ int run_inspect(const InspectCommand& command, std::ostream& out) {
     tell_memory(found, context, out);
     tell_checks(found, out);
   }
-  out.flush();
-  if (!out) throw OutputError("the inspection could not be written to standard output");
+  check_written(out, "the inspection");
   return accepted(found) ? kExitOk : kExitBadInput;
 }
 

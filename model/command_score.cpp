@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <ostream>
 
 #include "core/error.h"
 #include "model/commands.h"
+#include "model/output_file.h"
 #include "model/score.h"
 
 namespace rotor {
@@ -41,12 +41,9 @@ void write_json(const Scores& scores, const ScoreCommand& command, std::ostream&
   const std::string text = to_json(scores, command.logits).dump() + "\n";
   if (command.json_file == "-") {
     out << text;
-    return;
+  } else {
+    write_text_file(command.json_file, text);
   }
-  std::ofstream file(command.json_file, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw OutputError(command.json_file + ": cannot be written");
 }
 
 void write_table(const Scores& scores, std::ostream& out) {
@@ -88,6 +85,7 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
   if (interrupted()) return kExitInterrupted;
   if (!command.json_file.empty()) write_json(scores, command, out);
   if (command.json_file != "-") write_table(scores, out);
+  check_written(out, "the scores");
   if (!scores.nll.empty()) talk << "perplexity " << perplexity(scores) << "\n";
   return kExitOk;
 }

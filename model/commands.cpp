@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "model/output_file.h"
 
 namespace rotor {
 namespace {
@@ -104,6 +105,7 @@ int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream&
       ids.push_back(static_cast<TokenId>(std::stoul(word)));
     }
     out << tokenizer.decode(ids, command.special ? Specials::Parse : Specials::AsText);
+    check_written(out, "the text");
     return kExitOk;
   }
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -116,6 +118,7 @@ int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream&
   }
   for (std::size_t i = 0; i < ids.size(); ++i) out << (i == 0 ? "" : " ") << ids[i];
   out << '\n';
+  check_written(out, "the token ids");
   return kExitOk;
 }
 

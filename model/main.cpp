@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/start_process.h"
 #include "model/commands.h"
+#include "model/output_file.h"
 
 namespace {
 
@@ -294,7 +295,9 @@ int run_program(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    app.exit(asked);
+    check_written(std::cout, "the answer");
+    return kExitOk;
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));
   }

@@ -47,6 +47,7 @@ class RotorTest : public testing::Test {
 };
 
 constexpr const char* kCpu = " --device cpu --threads 1 --greedy ";
+constexpr const char* kCpuScore = " --device cpu --threads 1 ";
 
 TEST_F(RotorTest, ClosedStreamsAreNotTakenByFiles) {
   const Outcome chat = shell(std::string("rotor chat") + kCpu + "<&-");
@@ -56,6 +57,29 @@ TEST_F(RotorTest, ClosedStreamsAreNotTakenByFiles) {
   EXPECT_EQ(silent.code, kExitCannotWrite);
   EXPECT_THAT(silent.err, HasSubstr("could not be written to standard output"));
   EXPECT_EQ(shell(std::string("rotor generate hi") + kCpu + ">&- 2>&- <&-").code, kExitCannotWrite);
+}
+
+TEST_F(RotorTest, ResultsThatAFullDiskTookAreAnError) {
+  const std::string text = "echo 7 plus 8 | rotor ";
+  for (const std::string& command :
+       {text + "score --text -" + kCpuScore, text + "score --json - --text -" + kCpuScore,
+        text + "tokenize", std::string("echo 7 8 | rotor tokenize --decode"),
+        std::string("rotor generate hi") + kCpu, std::string("rotor inspect ") + test::kDemo,
+        std::string("echo hi | rotor chat") + kCpu, std::string("rotor --help")}) {
+    const Outcome got = shell(command + " > /dev/full");
+    EXPECT_EQ(got.code, kExitCannotWrite) << command;
+    EXPECT_THAT(got.err, HasSubstr("could not be written to standard output")) << command;
+  }
+}
+
+TEST_F(RotorTest, AFullDiskLeavesNoPartOfTheScores) {
+  const std::string numbers = "i=0; while [ $i -lt 700 ]; do echo 7; i=$((i+1)); done > ids; ";
+  const Outcome got = shell(numbers + "(ulimit -f 1; rotor score --ids ids --json s.json" +
+                            kCpuScore + "| cat >/dev/null; exit 0)");
+  EXPECT_FALSE(fs::exists(folder_ / "s.json"));
+  EXPECT_THAT(got.err, HasSubstr("s.json: cannot write: File too large"));
+  EXPECT_EQ(shell("rotor score --ids ids --json s.json" + std::string(kCpuScore)).code, kExitOk);
+  EXPECT_TRUE(fs::exists(folder_ / "s.json"));
 }
 
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <ostream>
 #include <utility>
 #include <vector>
 
@@ -52,9 +54,22 @@ void OutputFile::finish() {
 }
 
 void write_text_file(const std::string& path, std::string_view text) {
+  std::error_code error;
+  if (std::filesystem::is_other(path, error)) {
+    std::ofstream stream(path, std::ios::binary);
+    stream << text;
+    stream.close();
+    if (!stream) throw OutputError(path + ": cannot be written");
+    return;
+  }
   OutputFile file(path);
   file.write(text);
   file.finish();
+}
+
+void check_written(std::ostream& out, const std::string& what) {
+  out.flush();
+  if (!out) throw OutputError(what + " could not be written to standard output");
 }
 
 }  // namespace rotor

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,7 +38,11 @@ class OutputFile {
   std::uint64_t size_ = 0;
 };
 
-// A small file in one step.
+// A small file in one step. What exists and is neither file nor folder (a pipe, /dev/stdout) is written
+// to as it is.
 void write_text_file(const std::string& path, std::string_view text);
+
+// Flushes standard output. Throws OutputError if not all that was written arrived; `what` was written.
+void check_written(std::ostream& out, const std::string& what);
 
 }  // namespace rotor
