@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -71,7 +73,7 @@ std::string read_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
   }
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw FormatError(path + ": cannot be opened");
+  if (!file) throw FormatError(path + ": cannot be opened: " + std::strerror(errno));
   std::string text;
   char block[1 << 16];
   while (file.read(block, sizeof block) || file.gcount() > 0) {

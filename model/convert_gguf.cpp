@@ -121,7 +121,7 @@ void add_config(const Config& config, const std::string& architecture, Header& h
 // The chat template of the source, if it has one that can be read.
 std::string chat_template(const std::string& in) {
   const auto path = std::filesystem::path(in) / "tokenizer_config.json";
-  if (!std::filesystem::exists(path)) return "";
+  if (!path_exists(path.string())) return "";
   const Json json = parse_json(read_text_file(path.string(), 1u << 24), path.string());
   const Json* value = json.find("chat_template");
   const auto* text = value == nullptr ? nullptr : value->get_if<std::string>();

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/half.h"
 #include "model/convert_plan.h"
+#include "model/mapped_file.h"
 #include "model/tensor_names.h"
 #include "model/tokenizer.h"
 #include "model/tokenizer_split.h"
@@ -201,7 +202,7 @@ bool write_tokenizer(const std::string& in, const fs::path& out) {
   for (const char* name :
        {"tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}) {
     const fs::path settings = fs::path(*source).parent_path() / name;
-    if (fs::exists(settings)) copy_over(settings, out / name);
+    if (path_exists(settings.string())) copy_over(settings, out / name);
   }
   return true;
 }

@@ -296,7 +296,7 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     app.exit(asked);
-    check_written(std::cout, "the answer");
+    check_written(std::cout, "the help");
     return kExitOk;
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));

@@ -82,6 +82,36 @@ TEST_F(RotorTest, AFullDiskLeavesNoPartOfTheScores) {
   EXPECT_TRUE(fs::exists(folder_ / "s.json"));
 }
 
+// Root may read everything; then the commands run as nobody.
+TEST_F(RotorTest, UnreadablePathsAreToldWithTheReason) {
+  const std::string nobody = ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
+  if (shell("chmod 755 .; " + nobody + ROTOR_PROGRAM " --version").code != 0) {
+    GTEST_SKIP() << "the program cannot be run as someone else than root";
+  }
+  const std::string rotor = nobody + ROTOR_PROGRAM " ";
+  ASSERT_EQ(shell("mkdir locked; cp " + test::kDemo + "/config.json locked; chmod 0 locked").code, 0);
+  const std::string name(257, 'n');
+  struct Case {
+    std::string command;
+    std::string error;
+  };
+  for (const Case& each : {Case{rotor + "inspect locked", "locked/config.json: cannot read: Permission"},
+                           Case{rotor + "inspect locked/m.gguf", "m.gguf: cannot read: Permission"},
+                           Case{rotor + "tokenize --model locked", "cannot read: Permission"},
+                           Case{rotor + "inspect " + name, name + ": cannot read: File name too long"},
+                           Case{rotor + "generate hi --device cpu --tune-file locked/t.json",
+                                "locked/t.json: cannot be read: Permission denied"}}) {
+    const Outcome got = shell(each.command);
+    EXPECT_EQ(got.code, kExitBadInput) << each.command << got.err;
+    EXPECT_THAT(got.err, HasSubstr(each.error)) << each.command;
+  }
+  const Outcome usual =
+      shell("ROTOR_TUNING=locked/t.json " + rotor + "generate hi --device cpu --greedy");
+  EXPECT_EQ(usual.code, kExitOk) << usual.err;
+  EXPECT_THAT(usual.err, HasSubstr("locked/t.json: cannot be read: Permission denied; nothing is tuned"));
+  shell("chmod 700 locked");
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);

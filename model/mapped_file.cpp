@@ -67,6 +67,13 @@ void MappedFile::forget(std::span<const std::byte> part) const {
   ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
 }
 
+bool path_exists(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw FormatError(path + ": cannot read: " + reason());
+}
+
 std::string read_text_file(const std::string& path, std::size_t max_bytes) {
   const MappedFile file(path);
   if (file.bytes().size() > max_bytes) {

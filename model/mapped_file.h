@@ -29,6 +29,10 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// Whether there is a file or folder of this name. Throws FormatError with the reason where that cannot be
+// told: no permission, a name that is too long.
+bool path_exists(const std::string& path);
+
 // A small text file as a whole. Throws FormatError if it cannot be read or is longer than
 // `max_bytes`.
 std::string read_text_file(const std::string& path, std::size_t max_bytes);

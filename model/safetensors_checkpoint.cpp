@@ -46,7 +46,8 @@ void check_shard_place(const fs::path& folder, const fs::path& shard) {
   std::error_code error;
   const fs::path home = fs::canonical(shard, error).parent_path();
   if (error) return;  // opening it says what is wrong
-  if (home == fs::canonical(folder) || home == fs::weakly_canonical(folder / "../../blobs")) return;
+  if (home == fs::canonical(folder, error)) return;
+  if (home == fs::weakly_canonical(folder / "../../blobs", error)) return;
   throw FormatError(shard.string() + ": a link that leaves the folder of the checkpoint");
 }
 
@@ -60,7 +61,7 @@ Source open_files(const fs::path& folder) {
   Source source;
   const fs::path single = folder / "model.safetensors";
   const fs::path index = folder / "model.safetensors.index.json";
-  if (fs::exists(single) || !fs::exists(index)) {
+  if (path_exists(single.string()) || !path_exists(index.string())) {
     source.files.emplace_back(single.string());
     return source;
   }
@@ -248,7 +249,7 @@ std::unique_ptr<Checkpoint> open_safetensors(const std::string& folder) {
   const std::string config = read_text_file(path, kMaxConfigBytes);
   const fs::path generation = root / "generation_config.json";
   const std::string defaults =
-      fs::exists(generation) ? read_text_file(generation.string(), kMaxConfigBytes) : "";
+      path_exists(generation.string()) ? read_text_file(generation.string(), kMaxConfigBytes) : "";
   return std::make_unique<SafetensorsCheckpoint>(parse_config(config, defaults, path),
                                                  open_files(root));
 }

@@ -34,13 +34,18 @@ std::optional<std::string> unless_gguf_without(std::string path) {
 std::optional<std::string> vocabulary_file(const std::string& folder_or_file) {
   namespace fs = std::filesystem;
   std::error_code error;
-  const auto status = fs::status(folder_or_file, error);
-  if (!fs::exists(status)) return std::nullopt;
-  if (!fs::is_directory(status)) return unless_gguf_without(folder_or_file);
+  if (!path_exists(folder_or_file)) return std::nullopt;
+  if (!fs::is_directory(folder_or_file, error)) return unless_gguf_without(folder_or_file);
   const fs::path json = fs::path(folder_or_file) / "tokenizer.json";
-  if (fs::exists(json, error)) return json.string();
-  for (const auto& entry : fs::directory_iterator(folder_or_file, error)) {
-    if (entry.path().extension() == ".gguf") return unless_gguf_without(*gguf_file(folder_or_file));
+  if (path_exists(json.string())) return json.string();
+  for (fs::directory_iterator entry(folder_or_file, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() != ".gguf") continue;
+    const auto file = gguf_file(folder_or_file);
+    return file ? unless_gguf_without(*file) : std::nullopt;
+  }
+  if (error) {
+    throw FormatError(folder_or_file + ": cannot read the folder: " + error.message());
   }
   return std::nullopt;
 }

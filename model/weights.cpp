@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/checkpoints.h"
+#include "model/mapped_file.h"
 
 namespace rotor {
 namespace {
@@ -17,17 +18,17 @@ constexpr std::string_view kSynthetic = "synthetic:";
 }  // namespace
 
 std::optional<std::string> gguf_file(const std::string& model) {
-  std::error_code error;
-  const auto status = fs::status(model, error);
-  if (!fs::exists(status)) throw FormatError(model + ": no such file or folder");
+  if (!path_exists(model)) throw FormatError(model + ": no such file or folder");
   if (model.ends_with(".safetensors")) {
     throw FormatError(model + ": name the folder that holds it, together with its config.json");
   }
-  if (!fs::is_directory(status)) return model;
-  if (fs::exists(fs::path(model) / "config.json")) return std::nullopt;
+  std::error_code error;
+  if (!fs::is_directory(model, error)) return model;
+  if (path_exists(model + "/config.json")) return std::nullopt;
   std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(model, error)) {
-    if (entry.path().extension() == ".gguf") found.push_back(entry.path().string());
+  for (fs::directory_iterator entry(model, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".gguf") found.push_back(entry->path().string());
   }
   if (error) throw FormatError(model + ": cannot read the folder: " + error.message());
   if (found.empty()) {

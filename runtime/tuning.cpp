@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -235,12 +237,13 @@ std::string usual_tuning_file() {
 TuningRecord load_tuning(const std::string& path, bool must_exist) {
   std::error_code error;
   if (!fs::exists(path, error)) {
+    if (error) throw FormatError(path + ": cannot be read: " + error.message());
     if (must_exist) throw FormatError(path + ": there is no such file");
     return {};
   }
   if (!fs::is_regular_file(path, error)) throw FormatError(path + ": is not a file");
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw FormatError(path + ": cannot be opened");
+  if (!file) throw FormatError(path + ": cannot be opened: " + std::strerror(errno));
   return parse_tuning(read_bytes(file), path);
 }
 
