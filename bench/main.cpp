@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
+#include <new>
 #include <random>
 
 #include "bench/bench.h"
@@ -365,6 +366,10 @@ int main(int argc, char** argv) {
   } catch (const rotor::Error& error) {
     std::cerr << "rotor-bench: " << error.what() << "\n";
     rotor::end_process(error.exit_code());
+  } catch (const std::bad_alloc&) {
+    std::cerr << "rotor-bench: out of memory: end other programs, raise the limit (ulimit -v), or "
+                 "--filter fewer cases\n";
+    rotor::end_process(rotor::kExitInfrastructure);
   } catch (const std::exception& error) {
     std::cerr << "rotor-bench: " << error.what() << "\n";
     rotor::end_process(rotor::kExitInfrastructure);

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
+#include <new>
 #include <random>
 
 #include "build_info.h"
@@ -317,6 +318,11 @@ int main(int argc, char** argv) {
   } catch (const rotor::Error& error) {
     tell_error(error.what());
     rotor::end_process(error.exit_code());
+  } catch (const std::bad_alloc&) {
+    tell_error(
+        "out of memory: end other programs, raise the limit (ulimit -v), or take a smaller model or "
+        "--context");
+    rotor::end_process(rotor::kExitInfrastructure);
   } catch (const std::exception& error) {
     tell_error(error.what());
     rotor::end_process(rotor::kExitInfrastructure);

@@ -112,6 +112,15 @@ TEST_F(RotorTest, UnreadablePathsAreToldWithTheReason) {
   shell("chmod 700 locked");
 }
 
+TEST_F(RotorTest, TooLittleMemoryIsToldInWords) {
+#if defined(__SANITIZE_ADDRESS__) || !defined(__x86_64__)
+  GTEST_SKIP() << "sanitizers need more than this limit, emulators of a CPU do not keep it";
+#endif
+  const Outcome got = shell("(ulimit -v 400000; rotor inspect synthetic:2b4t-2layer/1)");
+  EXPECT_EQ(got.code, kExitInfrastructure);
+  EXPECT_THAT(got.err, HasSubstr("rotor: out of memory: "));
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);
