@@ -56,7 +56,8 @@ class Conversation {
 
   // All that the model is to see: what comes next is the answer.
   std::vector<TokenId> ids() const;
-  std::size_t size() const;  // ids().size()
+  std::size_t size() const;                                 // ids().size()
+  std::size_t system_size() const { return head_.size(); }  // of them, before the first message
 
   // Makes room for the answer in a context of `capacity` tokens. If fewer than `reserve` are free,
   // the oldest exchanges are forgotten until half of the context is free: as their successors move,

@@ -45,7 +45,21 @@ ChatLoop::ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache
       talk_(talk),
       conversation_(tokenizer, transformer.config().bos, options_.system, options_.answer_prompt),
       generate_{.max_tokens = options_.max_tokens,
-                .stop_tokens = stop_ids(tokenizer, transformer.config().stop_tokens)} {}
+                .stop_tokens = stop_ids(tokenizer, transformer.config().stop_tokens)} {
+  if (conversation_.system_size() >= cache_.capacity()) {
+    throw UsageError("the system message of " +
+                     counted(conversation_.system_size(), "token") +
+                     " is too long for the context of " + std::to_string(cache_.capacity()) +
+                     ": " + remedy());
+  }
+}
+
+// For what is too long.
+std::string ChatLoop::remedy() const {
+  if (cache_.capacity() == cache_.longest()) return "shorten it; the model has no more positions";
+  return "shorten it, or start again with a larger --context (the model has " +
+         std::to_string(cache_.longest()) + " positions)";
+}
 
 int ChatLoop::run(std::istream& in) {
   if (options_.interactive) talk_ << "/help lists the commands, Ctrl-D ends.\n";
@@ -110,7 +124,11 @@ void ChatLoop::ask(const std::string& question) {
   if (!make_room()) {
     conversation_.withdraw();
     talk_ << "(this message is too long for the context of " << cache_.capacity()
-          << " tokens: shorten it, or start again with a larger --context)" << std::endl;
+          << " tokens";
+    if (!conversation_.system().empty()) {
+      talk_ << ", of which " << conversation_.system_size() << " are the system message";
+    }
+    talk_ << ": " << remedy() << ")" << std::endl;
     return;
   }
   generate_answer();

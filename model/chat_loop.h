@@ -31,7 +31,7 @@ struct ChatOptions {
 class ChatLoop {
  public:
   // What the cache holds is dropped. All references must outlive the loop. Throws FormatError if the
-  // model was not taught to chat.
+  // model was not taught to chat, UsageError if the system message alone fills the context.
   ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache& cache, Sampler& sampler,
            ChatOptions options, std::ostream& out, std::ostream& talk);
 
@@ -47,6 +47,7 @@ class ChatLoop {
   Next command(const std::string& line);
   void ask(const std::string& question);
   bool make_room();
+  std::string remedy() const;
   void generate_answer();
   void tell_end(const GenerateResult& result, bool interrupted);
   void tell_statistics();

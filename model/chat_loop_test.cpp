@@ -91,6 +91,15 @@ TEST_F(ChatLoopTest, RefusesMessagesThatDoNotFit) {
   EXPECT_THAT(notices_, HasSubstr("too long for the context of 128 tokens"));
 }
 
+TEST_F(ChatLoopTest, TellsHowMuchTheSystemMessageTakes) {
+  std::string system = "You";
+  for (int i = 0; i < 100; ++i) system += " are";
+  talk("What is 7 plus 8? What is 7 plus 8? What is 7 plus 8?\n", {.system = system}, 112);
+  EXPECT_THAT(notices_, testing::ContainsRegex("context of 112 tokens, of which 1[0-9]+ are the "
+                                               "system message: shorten it, or .* larger"));
+  EXPECT_THROW(talk("Hello\n", {.system = system}, 90), UsageError);
+}
+
 TEST_F(ChatLoopTest, SaysWhyAnAnswerWasCut) {
   talk("What is 7 plus 8?\n", {.max_tokens = 2});
   EXPECT_THAT(notices_, HasSubstr("(cut off after 2 tokens: --max-tokens)"));

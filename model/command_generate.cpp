@@ -52,7 +52,7 @@ double decode_rate(const GenerateResult& result) {
   return per_second(steps, result.decode_seconds);
 }
 
-const char* cause_for_people(const Sample& sample) {
+const char* cause_for_people(const Sample& sample, const KvCache& cache) {
   if (sample.stopped_early) return "at a stop string";
   switch (sample.result.stop) {
     case StopCause::StopToken:
@@ -60,7 +60,8 @@ const char* cause_for_people(const Sample& sample) {
     case StopCause::MaxTokens:
       return "--max-tokens reached";
     case StopCause::ContextFull:
-      return "context full; raise --context";
+      return cache.capacity() < cache.longest() ? "context full; raise --context"
+                                                : "context full: the model has no more positions";
     case StopCause::Caller:
       return "interrupted";
   }
@@ -225,7 +226,7 @@ class GenerateRun {
                     result.first_token_seconds);
     talk_ << format("generated  %5zu tokens in %.3f s, %.1f tokens/s\n", result.tokens.size(),
                     result.decode_seconds, decode_rate(result));
-    talk_ << "stopped    " << cause_for_people(sample) << std::endl;
+    talk_ << "stopped    " << cause_for_people(sample, cache_) << std::endl;
   }
 
   void tell_session() {

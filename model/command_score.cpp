@@ -77,6 +77,12 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
     ids.insert(ids.begin(), session.config().bos);
   }
   if (ids.empty()) throw FormatError(command.ids_file + ": no token ids in it");
+  const std::uint32_t longest = session.config().max_positions;
+  if (ids.size() > longest) {
+    throw UsageError((command.ids_file.empty() ? command.text_file : command.ids_file) + ": " +
+                     std::to_string(ids.size()) + " tokens, and the model has " +
+                     std::to_string(longest) + " positions; score it in parts");
+  }
   KvCache cache(session.device(), session.config(), command.kv,
                 static_cast<std::uint32_t>(ids.size()));
   const Scores scores = score(session.transformer(), cache, std::move(ids),

@@ -29,6 +29,7 @@ KvCache::KvCache(Device& device, const Config& config, Packing format, std::uint
       id_(next_id()),
       format_(format),
       capacity_(capacity),
+      longest_(config.max_positions),
       position_bytes_(config.kv_heads * row_bytes(format, config.head_dim)) {
   if (capacity == 0 || capacity > config.max_positions) {
     throw UsageError("a context of " + std::to_string(capacity) +
@@ -57,12 +58,17 @@ std::optional<View> KvCache::all() const {
   return View(*buffers_.front());
 }
 
+void KvCache::check_room(std::size_t count) const {
+  if (count <= capacity_ - length_) return;
+  throw UsageError(
+      "the context is full: " + std::to_string(length_) + " + " + std::to_string(count) +
+      " positions do not fit into " + std::to_string(capacity_) +
+      (capacity_ < longest_ ? "; raise --context (the model has " + std::to_string(longest_) + ")"
+                            : ", and the model has no more; shorten the text"));
+}
+
 void KvCache::append(std::uint32_t count) {
-  if (count > capacity_ - length_) {
-    throw UsageError("the context is full: " + std::to_string(length_) + " + " +
-                     std::to_string(count) + " positions do not fit into " +
-                     std::to_string(capacity_) + "; raise --context");
-  }
+  check_room(count);
   length_ += count;
 }
 

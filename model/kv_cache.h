@@ -26,8 +26,9 @@ class KvCache {
   std::uint64_t id() const { return id_; }
   Packing format() const { return format_; }
   std::uint32_t capacity() const { return capacity_; }
-  std::uint32_t length() const { return length_; }  // positions held
-  std::size_t bytes() const;                        // of all layers, keys and values
+  std::uint32_t length() const { return length_; }    // positions held
+  std::uint32_t longest() const { return longest_; }  // capacity that the model allows
+  std::size_t bytes() const;                          // of all layers, keys and values
   std::size_t bytes_per_position() const { return bytes() / capacity_; }
 
   View keys(std::uint32_t layer) const { return half(2 * layer); }
@@ -37,6 +38,8 @@ class KvCache {
   // much at once.
   std::optional<View> all() const;
 
+  // Throws UsageError with the remedy if `count` more positions do not fit.
+  void check_room(std::size_t count) const;
   // Announces `count` more positions. Throws UsageError if they do not fit; nothing changes then.
   void append(std::uint32_t count);
   // Drops all positions from `length` on.
@@ -55,6 +58,7 @@ class KvCache {
   std::uint64_t id_;
   Packing format_;
   std::uint32_t capacity_;
+  std::uint32_t longest_;
   std::uint32_t length_ = 0;
   std::size_t position_bytes_;  // one layer's keys (or values) of one position
   // Keys, values of layer 0, of layer 1, ...: `spacing_` bytes apart in one buffer, or one buffer each.

@@ -121,6 +121,24 @@ TEST_F(RotorTest, TooLittleMemoryIsToldInWords) {
   EXPECT_THAT(got.err, HasSubstr("rotor: out of memory: "));
 }
 
+// The demo model has 1024 positions.
+TEST_F(RotorTest, RemediesForLongTextsCanWork) {
+  ASSERT_EQ(shell("i=0; while [ $i -lt 1100 ]; do echo 7; i=$((i+1)); done > long").code, kExitOk);
+  const Outcome prompt = shell(std::string("rotor generate --prompt-file long") + kCpu);
+  EXPECT_EQ(prompt.code, kExitUsage);
+  EXPECT_THAT(prompt.err, HasSubstr("into 1024, and the model has no more; shorten the text"));
+  const Outcome context =
+      shell(std::string("rotor generate 'What is 7 plus 8 plus 7?' --context 4") + kCpu);
+  EXPECT_THAT(context.err, HasSubstr("into 4; raise --context (the model has 1024)"));
+  const Outcome score = shell(std::string("rotor score --text long") + kCpuScore);
+  EXPECT_EQ(score.code, kExitUsage);
+  EXPECT_THAT(score.err, HasSubstr("tokens, and the model has 1024 positions; score it in parts"));
+  const Outcome system =
+      shell(std::string("echo hi | rotor chat --system \"$(cat long)\"") + kCpu);
+  EXPECT_EQ(system.code, kExitUsage);
+  EXPECT_THAT(system.err, HasSubstr("the system message of "));
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);

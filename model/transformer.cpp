@@ -178,11 +178,7 @@ void Transformer::check(std::span<const std::uint32_t> tokens, const KvCache& ca
                        std::to_string(config_.vocab));
     }
   }
-  if (tokens.size() > cache.capacity() - cache.length()) {
-    throw UsageError("the context is full: " + std::to_string(cache.length()) + " + " +
-                     std::to_string(tokens.size()) + " positions do not fit into " +
-                     std::to_string(cache.capacity()) + "; raise --context");
-  }
+  cache.check_room(tokens.size());
 }
 
 void Transformer::run(std::span<const std::uint32_t> tokens, KvCache& cache, LogitRows rows,
