@@ -9,7 +9,9 @@
 namespace rotor {
 
 int run_chat(const ChatCommand& command, std::istream& in, std::ostream& out, std::ostream& talk) {
-  Session session(command.session);
+  SessionOptions session_options = command.session;
+  session_options.needs_tokenizer = true;
+  Session session(session_options);
   if (interrupted()) return kExitInterrupted;  // while loading
   const Config& config = session.config();
   SamplingOptions sampling = command.sampling;

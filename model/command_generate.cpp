@@ -120,6 +120,13 @@ std::string read_prompt(const GenerateCommand& command) {
   return text;
 }
 
+// Text is read and written, unless it is ids.
+SessionOptions session_options(const GenerateCommand& command) {
+  SessionOptions options = command.session;
+  options.needs_tokenizer = !command.ids;
+  return options;
+}
+
 // One run of the command: all its samples on one session and one cache.
 class GenerateRun {
  public:
@@ -128,7 +135,7 @@ class GenerateRun {
         out_(out),
         talk_(talk),
         text_(read_prompt(command)),
-        session_(command.session),
+        session_(session_options(command)),
         prompt_(encode(text_)),
         cache_(session_.device(), session_.config(), command.kv, capacity()) {}
 

@@ -68,7 +68,9 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
   if (command.ids_file.empty() == command.text_file.empty()) {
     throw UsageError("score needs either --ids FILE or --text FILE");
   }
-  Session session(command.session);
+  SessionOptions options = command.session;
+  options.needs_tokenizer = !command.text_file.empty();
+  Session session(options);
   std::vector<std::uint32_t> ids;
   if (!command.ids_file.empty()) {
     ids = parse_ids(read_file(command.ids_file), command.ids_file);

@@ -139,6 +139,16 @@ TEST_F(RotorTest, RemediesForLongTextsCanWork) {
   EXPECT_THAT(system.err, HasSubstr("the system message of "));
 }
 
+// Nobody waits for weights that are of no use.
+TEST_F(RotorTest, AModelWithoutTokenizerIsRefusedAtOnce) {
+  for (const char* command : {"generate hi", "score --text /dev/null", "chat"}) {
+    const Outcome got =
+        shell("rotor " + std::string(command) + " --model synthetic:odd/1 --device nowhere");
+    EXPECT_EQ(got.code, kExitBadInput) << command;
+    EXPECT_THAT(got.err, HasSubstr("put a tokenizer.json beside them (generate and score take"));
+  }
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);

@@ -22,6 +22,7 @@ Session::Session(const SessionOptions& options)
   const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(model_);
   description_ = checkpoint->description();
   if (vocabulary_file(model_)) tokenizer_ = Tokenizer::open(model_);  // generated weights have none
+  if (options.needs_tokenizer) tokenizer();
   device_ = open_for(options);
   Tuning tuning(device_->info(), options.tuning);
   for (const std::string& line : tuning.complaints()) {
@@ -37,7 +38,9 @@ Session::Session(const SessionOptions& options)
 
 const Tokenizer& Session::tokenizer() const {
   if (!tokenizer_) {
-    throw FormatError(model_ + ": no tokenizer with the weights; text cannot be read");
+    throw FormatError(model_ +
+                      ": no tokenizer with the weights, so that text cannot be read: put a "
+                      "tokenizer.json beside them (generate and score take token ids, too: --ids)");
   }
   return *tokenizer_;
 }

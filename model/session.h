@@ -21,6 +21,7 @@ struct SessionOptions {
   TuningOptions tuning;
   std::uint32_t chunk = 0;  // tokens of a prompt at a time; 0: what suits the device
   HeadFormat head = HeadFormat::Stored;
+  bool needs_tokenizer = false;  // refuse a model without one before its weights are loaded
   std::uint32_t top = 0;  // of the largest logits are used, 0: all; what HeadFormat::Auto goes by
   std::function<void(double)> progress;  // share of the weights that is loaded
   // One line: the device that "auto" took, and why; what is wrong with the tuning record.
