@@ -33,7 +33,9 @@ int run_chat(const ChatCommand& command, std::istream& in, std::ostream& out, st
   }
   ChatLoop loop(session.transformer(), session.tokenizer(), cache, sampler, std::move(options), out,
                 talk);
-  return loop.run(in);
+  const int code = loop.run(in);
+  if (code == kExitOk) check_read(in);
+  return code;
 }
 
 }  // namespace rotor

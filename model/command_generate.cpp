@@ -157,7 +157,9 @@ class GenerateRun {
 
  private:
   std::vector<TokenId> encode(const std::string& text) {
-    if (command_.ids && !session_.has_tokenizer()) return parse_ids(text, "prompt");
+    if (command_.ids && !session_.has_tokenizer()) {
+      return parse_ids(text, "prompt", session_.config().vocab);
+    }
     std::vector<TokenId> ids = session_.tokenizer().encode(text, Specials::Parse);
     const TokenId bos = session_.config().bos;
     if (ids.empty() || ids.front() != bos) ids.insert(ids.begin(), bos);

@@ -73,7 +73,7 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
   Session session(options);
   std::vector<std::uint32_t> ids;
   if (!command.ids_file.empty()) {
-    ids = parse_ids(read_file(command.ids_file), command.ids_file);
+    ids = parse_ids(read_file(command.ids_file), command.ids_file, session.config().vocab);
   } else {
     ids = session.tokenizer().encode(read_file(command.text_file));
     ids.insert(ids.begin(), session.config().bos);

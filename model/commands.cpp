@@ -1,9 +1,13 @@
 #include "model/commands.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -36,7 +40,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name) {
+std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name,
+                                     std::uint32_t vocab) {
   std::vector<std::uint32_t> ids;
   std::string numbers = text;
   std::replace_if(
@@ -52,6 +57,10 @@ std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string&
       throw FormatError(name + ": '" + word + "' at offset " + std::to_string(at) +
                         " is not a token id");
     }
+    if (std::stoul(word) >= vocab) {
+      throw FormatError(name + ": token id " + word + " at offset " + std::to_string(at) +
+                        " is not in the vocabulary of " + std::to_string(vocab));
+    }
     ids.push_back(static_cast<std::uint32_t>(std::stoul(word)));
     at = end;
   }
@@ -64,13 +73,28 @@ void interrupt() {
 bool interrupted() {
   return interrupt_flag.load();
 }
+void stop_if_interrupted() {
+  if (interrupted()) throw Error("interrupted", kExitInterrupted);
+}
 bool take_interrupt() {
   return interrupt_flag.exchange(false);
 }
 
+void check_read(const std::istream& in) {
+  stop_if_interrupted();
+  if (&in != &std::cin || std::ferror(stdin) == 0) return;
+  struct stat info = {};
+  const bool folder = ::fstat(STDIN_FILENO, &info) == 0 && S_ISDIR(info.st_mode);
+  throw FormatError(std::string("standard input: cannot be read") +
+                    (folder ? ": it is a folder" : ""));
+}
+
 std::string read_file(const std::string& path) {
   if (path == "-") {
-    return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+    const std::string text{std::istreambuf_iterator<char>(std::cin),
+                           std::istreambuf_iterator<char>()};
+    check_read(std::cin);
+    return text;
   }
   std::ifstream file(path, std::ios::binary);
   if (!file) throw FormatError(path + ": cannot be opened: " + std::strerror(errno));
@@ -98,19 +122,15 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
 
 int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream& out) {
   const Tokenizer tokenizer = Tokenizer::open(command.model.empty() ? demo_model() : command.model);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  check_read(in);
   if (command.decode) {
-    std::vector<TokenId> ids;
-    for (std::string word; in >> word;) {
-      if (word.empty() || !std::all_of(word.begin(), word.end(), ::isdigit) || word.size() > 9) {
-        throw FormatError("standard input: '" + word + "' is not a token id");
-      }
-      ids.push_back(static_cast<TokenId>(std::stoul(word)));
-    }
+    const std::vector<TokenId> ids =
+        parse_ids(text, "standard input", static_cast<std::uint32_t>(tokenizer.size()));
     out << tokenizer.decode(ids, command.special ? Specials::Parse : Specials::AsText);
     check_written(out, "the text");
     return kExitOk;
   }
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   std::vector<TokenId> ids =
       tokenizer.encode(text, command.special ? Specials::Parse : Specials::AsText);
   if (command.bos) {

@@ -82,18 +82,24 @@ struct ConvertCommand {
 };
 int run_convert(const ConvertCommand& command, std::ostream& talk);
 
-// Token ids as text: a JSON array, or numbers with white space between them. Throws FormatError that
-// begins with `name`.
-std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name);
+// Token ids below `vocab` as text: a JSON array, or numbers with white space between them. Throws
+// FormatError that begins with `name`.
+std::vector<std::uint32_t> parse_ids(const std::string& text, const std::string& name,
+                                     std::uint32_t vocab);
 
 // Set by a signal handler: commands finish what they are at and return kExitInterrupted.
 void interrupt();
 bool interrupted();
+// Throws Error with kExitInterrupted if so.
+void stop_if_interrupted();
 // Whether there was an interruption, which is then forgotten.
 bool take_interrupt();
 
-// A file, or stdin for "-". Throws FormatError.
+// A file, or stdin for "-". Throws FormatError, and what stop_if_interrupted() throws.
 std::string read_file(const std::string& path);
+// All of it, to be called at the end of `in`. Throws the same if it is stdin, and this was no end but a failure
+// or an interruption.
+void check_read(const std::istream& in);
 
 // The flag most like `word`, or an empty string if none is close: for "did you mean".
 std::string nearest(const std::string& word, const std::vector<std::string>& known);

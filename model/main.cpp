@@ -23,6 +23,16 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 all is well, 2 a check failed, 4 a device failed, 64 usage, 65 bad or missing\n"
     "input, 69 not available on this machine, 73 an output could not be written, 130 interrupted";
 
+// An unset variable of a shell is not the wish for the default.
+std::string not_empty(const std::string& text) {
+  return text.empty() ? "is empty" : "";
+}
+
+// CLI11 takes -1 for the largest number.
+std::string not_negative(const std::string& text) {
+  return text.starts_with('-') ? text + " is not a whole number from 0" : "";
+}
+
 // One line that rewrites itself, on a terminal only.
 std::function<void(double)> terminal_progress(const std::string& what) {
   if (isatty(STDERR_FILENO) == 0) return {};
@@ -50,7 +60,8 @@ struct SessionFlags {
 
   void add_to(CLI::App& app) {
     app.add_option("--model", options.model,
-                   "folder with a checkpoint, or synthetic:PRESET/SEED; default: the demo model");
+                   "folder with a checkpoint, or synthetic:PRESET/SEED; default: the demo model")
+        ->check(not_empty);
     options.device = "auto";
     app.add_option(
            "--device", options.device,
@@ -110,7 +121,8 @@ struct SamplingFlags {
         ->capture_default_str();
     app.add_option("--no-repeat-ngram", options.no_repeat_ngram, "never repeat n tokens; 0: may")
         ->capture_default_str();
-    seed = app.add_option("--seed", options.seed, "of the sampler; default: random");
+    seed = app.add_option("--seed", options.seed, "of the sampler; default: random")
+               ->check(not_negative);
   }
 
   SamplingOptions read() {
@@ -193,8 +205,11 @@ void add_score(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
   flags.add_to(*sub);
   sub->add_option("--ids", command->ids_file, "token ids: a JSON array or numbers; - is stdin");
   sub->add_option("--text", command->text_file, "a text (BOS is put in front); - is stdin");
-  sub->add_option("--json", command->json_file, "write the scores as JSON; - is stdout");
-  sub->add_flag("--logits", command->logits, "with all logits of the last position in the JSON");
+  CLI::Option* json =
+      sub->add_option("--json", command->json_file, "write the scores as JSON; - is stdout")
+          ->type_name("FILE");
+  sub->add_flag("--logits", command->logits, "with all logits of the last position in the JSON")
+      ->needs(json);
   sub->add_flag("--no-cache", command->no_cache, "compute the whole text again for every token");
   sub->callback([=, &flags, &run] {
     run = [=, &flags] {
@@ -208,7 +223,8 @@ void add_score(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
 void add_tokenize(CLI::App& app, std::function<int()>& run) {
   auto command = std::make_shared<TokenizeCommand>();
   CLI::App* sub = app.add_subcommand("tokenize", "text on stdin to token ids, or back");
-  sub->add_option("--model", command->model, "folder with a tokenizer.json; default: the demo");
+  sub->add_option("--model", command->model, "folder with a tokenizer.json; default: the demo")
+      ->check(not_empty);
   sub->add_flag("--special", command->special, "parse (or show) special tokens");
   sub->add_flag("--bos", command->bos, "put the begin-of-text token in front");
   sub->add_flag("--decode", command->decode, "ids to text");
@@ -220,7 +236,8 @@ void add_inspect(CLI::App& app, std::function<int()>& run) {
   CLI::App* sub =
       app.add_subcommand("inspect", "what a checkpoint is, needs, and whether it is sound");
   sub->add_option("model", command->model, "folder, GGUF file or synthetic:PRESET/SEED")
-      ->required();
+      ->required()
+      ->check(not_empty);
   sub->add_option("--context", command->context, "positions of the memory table; default: all");
   sub->add_flag("--run", command->options.run,
                 "also run 2B4T on the prompts whose results are published");
@@ -236,8 +253,12 @@ void add_inspect(CLI::App& app, std::function<int()>& run) {
 void add_convert(CLI::App& app, std::function<int()>& run) {
   auto command = std::make_shared<ConvertCommand>();
   CLI::App* sub = app.add_subcommand("convert", "write a checkpoint in another format");
-  sub->add_option("in", command->in, "folder, GGUF file or synthetic:PRESET/SEED")->required();
-  sub->add_option("out", command->out, "a name that ends in .gguf, or a folder")->required();
+  sub->add_option("in", command->in, "folder, GGUF file or synthetic:PRESET/SEED")
+      ->required()
+      ->check(not_empty);
+  sub->add_option("out", command->out, "a name that ends in .gguf, or a folder")
+      ->required()
+      ->check(not_empty);
   sub->add_option("--to", command->to,
                   "packed (safetensors), i2_s, tq2_0 or tq1_0 (GGUF); default: by the name of OUT");
   sub->add_option("--embedding", command->embedding,

@@ -149,6 +149,36 @@ TEST_F(RotorTest, AModelWithoutTokenizerIsRefusedAtOnce) {
   }
 }
 
+TEST_F(RotorTest, NothingIsIgnoredInSilence) {
+  struct Case {
+    std::string command;
+    int code;
+    std::string error;
+  };
+  const std::string kernel = std::string("generate hi") + kCpu + "--kernel ";
+  for (const Case& each :
+       {Case{kernel + "nonsense", kExitUsage, "--kernel 'nonsense': no variant that runs on "},
+        Case{kernel + "vulkan", kExitUsage, "--kernel 'vulkan': no variant that runs on "},
+        Case{"generate hi --model \"$unset\"", kExitUsage, "--model: is empty"},
+        Case{"tokenize --model ''", kExitUsage, "--model: is empty"},
+        Case{"inspect ''", kExitUsage, "is empty"},
+        Case{"generate hi --seed -1", kExitUsage, "--seed: -1 is not a whole number from 0"},
+        Case{"score --text /dev/null --logits", kExitUsage, "--logits requires --json"},
+        Case{"tokenize --decode", kExitBadInput,
+             "standard input: token id 999999 at offset 2 is not in the vocabulary of"},
+        Case{"generate --ids '1 999999' --model synthetic:odd/1" + std::string(kCpu), kExitBadInput,
+             "prompt: token id 999999 at offset 2 is not in the vocabulary of"},
+        Case{"tokenize < /", kExitBadInput, "standard input: cannot be read: it is a folder"},
+        Case{"tokenize --decode < /", kExitBadInput, "standard input: cannot be read"},
+        Case{std::string("chat < /") + kCpu, kExitBadInput, "standard input: cannot be read"},
+        Case{std::string("score --text - < /") + kCpuScore, kExitBadInput, "it is a folder"}}) {
+    const Outcome got = shell("echo 1 999999 | { rotor " + each.command + "; }");
+    EXPECT_EQ(got.code, each.code) << each.command;
+    EXPECT_THAT(got.err, HasSubstr(each.error)) << each.command;
+  }
+  EXPECT_EQ(shell("rotor " + kernel + "cpu/matmul_bitpacked_portable").code, kExitOk);
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);

@@ -62,9 +62,21 @@ const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m, std
 
 KernelSet::KernelSet(Device& device, std::vector<std::string> preferred, Tuning tuning)
     : device_(device), preferred_(std::move(preferred)), tuning_(std::move(tuning)) {
+  for (const std::string& part : preferred_) check_preferred(part);
   for (const KernelVariant& row : variants()) {
     if (row.op == Op::Matmul && is_preferred(row)) tuning_ = {};
   }
+}
+
+void KernelSet::check_preferred(const std::string& part) const {
+  const DeviceInfo& info = device_.info();
+  const bool known = std::any_of(variants().begin(), variants().end(), [&](const auto& row) {
+    return row.name.find(part) != std::string_view::npos &&
+           (supports(info, row, 1) || supports(info, row, 2));
+  });
+  if (known && !part.empty()) return;
+  throw UsageError("--kernel '" + part + "': no variant that runs on " + info.name +
+                   " has this in its name; rotor-bench --list-variants tells the names");
 }
 
 bool KernelSet::is_preferred(const KernelVariant& row) const {

@@ -39,6 +39,7 @@ const KernelVariant* usual_matmul(const DeviceInfo& device, std::uint32_t m, std
 // theirs is preferred, or wide tiles are full (or idle) and were not where the tuning measured.
 class KernelSet {
  public:
+  // Throws UsageError if the device runs no variant with one of `preferred` in its name.
   explicit KernelSet(Device& device, std::vector<std::string> preferred = {}, Tuning tuning = {});
 
   Device& device() const { return device_; }
@@ -74,6 +75,7 @@ class KernelSet {
   const KernelVariant* find(Op op, Packing packing, std::uint32_t m, std::uint32_t n = 0) const;
   const Kernel& get(Op op, Packing packing, std::uint32_t m, std::uint32_t n);
   std::unique_ptr<Kernel> prepared(const KernelVariant& variant);
+  void check_preferred(const std::string& part) const;
   bool is_preferred(const KernelVariant& row) const;
 
   Device& device_;
