@@ -26,7 +26,7 @@ std::string counted(std::size_t count, const std::string& what) {
 }
 
 std::string rate(double count, double seconds) {
-  if (seconds <= 0) return "-";
+  if (count <= 0 || seconds <= 0) return "-";
   char text[32];
   std::snprintf(text, sizeof text, "%.1f tokens/s", count / seconds);
   return text;
@@ -47,10 +47,9 @@ ChatLoop::ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache
       generate_{.max_tokens = options_.max_tokens,
                 .stop_tokens = stop_ids(tokenizer, transformer.config().stop_tokens)} {
   if (conversation_.system_size() >= cache_.capacity()) {
-    throw UsageError("the system message of " +
-                     counted(conversation_.system_size(), "token") +
-                     " is too long for the context of " + std::to_string(cache_.capacity()) +
-                     ": " + remedy());
+    throw UsageError("the system message of " + counted(conversation_.system_size(), "token") +
+                     " is too long for the context of " + std::to_string(cache_.capacity()) + ": " +
+                     remedy());
   }
 }
 
@@ -123,8 +122,7 @@ void ChatLoop::ask(const std::string& question) {
   conversation_.ask(question);
   if (!make_room()) {
     conversation_.withdraw();
-    talk_ << "(this message is too long for the context of " << cache_.capacity()
-          << " tokens";
+    talk_ << "(this message is too long for the context of " << cache_.capacity() << " tokens";
     if (!conversation_.system().empty()) {
       talk_ << ", of which " << conversation_.system_size() << " are the system message";
     }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "core/error.h"
@@ -23,8 +24,17 @@ std::string format(const char* pattern, auto... values) {
   return text;
 }
 
-double per_second(double count, double seconds) {
-  return seconds > 0 ? count / seconds : 0;
+// Nothing where nothing was measured.
+std::optional<double> per_second(double count, double seconds) {
+  return count > 0 && seconds > 0 ? std::optional(count / seconds) : std::nullopt;
+}
+
+std::string rate_text(std::optional<double> rate) {
+  return rate ? format("%.1f tokens/s", *rate) : "-";
+}
+
+Json rate_json(std::optional<double> rate) {
+  return rate ? Json(*rate) : Json();
 }
 
 std::string megabytes(std::size_t bytes) {
@@ -47,7 +57,7 @@ struct Sample {
 };
 
 // Tokens after the first come one by one; their speed is the speed of decoding.
-double decode_rate(const GenerateResult& result) {
+std::optional<double> decode_rate(const GenerateResult& result) {
   const auto steps = static_cast<double>(result.tokens.empty() ? 0 : result.tokens.size() - 1);
   return per_second(steps, result.decode_seconds);
 }
@@ -94,8 +104,9 @@ Json sample_json(const Sample& sample) {
             {"prompt_seconds", result.prompt_seconds},
             {"first_token_seconds", result.first_token_seconds},
             {"decode_seconds", result.decode_seconds},
-            {"prompt_tokens_per_second", per_second(result.prompt_tokens, result.prompt_seconds)},
-            {"decode_tokens_per_second", decode_rate(result)}}}};
+            {"prompt_tokens_per_second",
+             rate_json(per_second(result.prompt_tokens, result.prompt_seconds))},
+            {"decode_tokens_per_second", rate_json(decode_rate(result))}}}};
 }
 
 // 0.6 and not 0.60000002384185791.
@@ -229,12 +240,14 @@ class GenerateRun {
 
   void tell_sample(const Sample& sample) {
     const GenerateResult& result = sample.result;
-    talk_ << format("\nprompt     %5u tokens in %.3f s, %.1f tokens/s; first token after %.3f s\n",
-                    result.prompt_tokens, result.prompt_seconds,
-                    per_second(result.prompt_tokens, result.prompt_seconds),
-                    result.first_token_seconds);
-    talk_ << format("generated  %5zu tokens in %.3f s, %.1f tokens/s\n", result.tokens.size(),
-                    result.decode_seconds, decode_rate(result));
+    const auto plural = [](std::size_t count) { return count == 1 ? "" : "s"; };
+    talk_ << format("\nprompt     %5u token%s in %.3f s, ", result.prompt_tokens,
+                    plural(result.prompt_tokens), result.prompt_seconds)
+          << rate_text(per_second(result.prompt_tokens, result.prompt_seconds))
+          << format("; first token after %.3f s\n", result.first_token_seconds)
+          << format("generated  %5zu token%s in %.3f s, ", result.tokens.size(),
+                    plural(result.tokens.size()), result.decode_seconds)
+          << rate_text(decode_rate(result)) << "\n";
     talk_ << "stopped    " << cause_for_people(sample, cache_) << std::endl;
   }
 

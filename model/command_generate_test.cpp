@@ -46,6 +46,17 @@ TEST(Generate, WritesTheTextAndSaysHowItWent) {
   EXPECT_THAT(got.talk, HasSubstr("stopped    end of text"));
 }
 
+// One token has no speed of decoding.
+TEST(Generate, GivesNoRateThatWasNotMeasured) {
+  GenerateCommand command = greedy(kSum);
+  command.max_tokens = 1;
+  EXPECT_THAT(run(command).talk, HasSubstr("generated      1 token in 0.000 s, -\n"));
+  command.json = true;
+  const Json timings = run(command).json()["samples"][0]["timings"];
+  EXPECT_TRUE(timings["decode_tokens_per_second"].is_null());
+  EXPECT_GT(timings["prompt_tokens_per_second"], 0);
+}
+
 TEST(Generate, StopsBeforeAStopString) {
   GenerateCommand command = greedy(kSum);
   command.stop_strings = {"never said", "s 15"};
