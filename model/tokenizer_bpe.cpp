@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "model/json.h"
 #include "model/utf8.h"
 
 namespace rotor {
@@ -69,8 +70,8 @@ BytePairs::BytePairs(const Vocabulary& vocabulary, const std::string& name)
     const bool is_text = vocabulary.kinds[id] == TokenKind::Text;
     if (!is_text) bytes_ += text;
     if (is_text && !append_raw(text, bytes_)) {
-      fail(name, "token " + std::to_string(id) + " (\"" + replace_ill_formed(text) +
-                     "\") is not in byte-level characters; only byte-level BPE can be read");
+      fail(name, "token " + std::to_string(id) + " (" + replace_ill_formed(quote(text)) +
+                     ") is not in byte-level characters; only byte-level BPE can be read");
     }
     if (bytes_.size() >= kNone) fail(name, "the tokens have more than 4 GB of text");
     ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
@@ -126,7 +127,7 @@ void BytePairs::add_merge(const std::string& merge, std::uint32_t rank, const st
       space != std::string::npos && append_raw(std::string_view(merge).substr(space + 1), joined);
   const auto fail_merge = [&](const std::string& what) {
     fail(name,
-         "merge " + std::to_string(rank) + " (\"" + replace_ill_formed(merge) + "\") " + what);
+         "merge " + std::to_string(rank) + " (" + replace_ill_formed(quote(merge)) + ") " + what);
   };
   if (!left_good || !right_good) fail_merge("is not two tokens in byte-level characters");
   const TokenId left = find(std::string_view(joined).substr(0, left_size));

@@ -90,6 +90,7 @@ TEST(TokenizerJson, RefusesOtherKinds) {
       {[](json& f) { f["model"]["vocab"]["!"] = 1; }, "share id 1"},
       {[](json& f) { f["model"]["vocab"][" "] = 2048; }, "not in byte-level characters"},
       {[](json& f) { f["model"]["vocab"]["\u4E00"] = 2048; }, "not in byte-level characters"},
+      {[](json& f) { f["model"]["vocab"]["a\n\x1B[1m"] = 2048; }, "(\"a??[1m\") is not in byte-"},
       {[](json& f) {
          f["model"]["vocab"].erase("!");
          f["model"]["vocab"]["!!!!!!"] = 0;
