@@ -109,6 +109,12 @@ std::string read_file(const std::string& path) {
 
 std::string nearest(const std::string& word, const std::vector<std::string>& known) {
   std::string best;
+  // A word that was cut short: --temp. Two hyphens and one letter say too little.
+  for (const std::string& candidate : known) {
+    if (word.size() < 4 || !candidate.starts_with(word)) continue;
+    if (best.empty() || candidate.size() < best.size()) best = candidate;
+  }
+  if (!best.empty()) return best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : known) {
     const std::size_t distance = edit_distance(word, candidate);

@@ -80,8 +80,9 @@ struct SessionFlags {
                    "rotor/tuning.json in the folder for caches");
     app.add_flag("--tuned,!--no-tuned", options.tuning.use,
                  "use a tuning record where there is one of this device (default)");
-    app.add_option("--chunk", options.chunk, "tokens of a prompt processed at a time")
-        ->check(CLI::Range(1, 4096))
+    app.add_option("--chunk", options.chunk,
+                   "tokens of a prompt processed at a time; 0: what suits the device")
+        ->check(CLI::Range(0, 4096))
         ->capture_default_str();
     app.add_option(
            "--head", head,
@@ -203,8 +204,10 @@ void add_score(CLI::App& app, SessionFlags& flags, std::function<int()>& run) {
   auto command = std::make_shared<ScoreCommand>();
   CLI::App* sub = app.add_subcommand("score", "how likely a text is to the model");
   flags.add_to(*sub);
-  sub->add_option("--ids", command->ids_file, "token ids: a JSON array or numbers; - is stdin");
-  sub->add_option("--text", command->text_file, "a text (BOS is put in front); - is stdin");
+  sub->add_option("--ids", command->ids_file, "token ids: a JSON array or numbers; - is stdin")
+      ->type_name("FILE");
+  sub->add_option("--text", command->text_file, "a text (BOS is put in front); - is stdin")
+      ->type_name("FILE");
   CLI::Option* json =
       sub->add_option("--json", command->json_file, "write the scores as JSON; - is stdout")
           ->type_name("FILE");
@@ -280,6 +283,11 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
   const CLI::App* at = &app;
   for (const CLI::App* sub : app.get_subcommands()) at = sub;
+  if (at == &app) {
+    message = "name a command:";
+    for (const CLI::App* sub : app.get_subcommands({})) message += " " + sub->get_name();
+    message += "; see --help";
+  }
   for (const std::string& word : at->remaining(true)) {
     std::vector<std::string> known;
     for (const CLI::Option* option : at->get_options()) {
@@ -341,7 +349,8 @@ int main(int argc, char** argv) {
     rotor::end_process(error.exit_code());
   } catch (const std::bad_alloc&) {
     tell_error(
-        "out of memory: end other programs, raise the limit (ulimit -v), or take a smaller model or "
+        "out of memory: end other programs, raise the limit (ulimit -v), or take a smaller model "
+        "or "
         "--context");
     rotor::end_process(rotor::kExitInfrastructure);
   } catch (const std::exception& error) {

@@ -35,9 +35,9 @@ std::string text_of(const std::string& path) {
 class RotorTest : public testing::Test {
  protected:
   Outcome shell(const std::string& commands) {
-    const std::string line = "cd " + folder_.path() + " && rotor() { " ROTOR_PROGRAM
-                             " \"$@\"; }; { " +
-                             commands + "; } >stdout.txt 2>stderr.txt </dev/null";
+    const std::string line = "cd " + folder_.path() +
+                             " && rotor() { " ROTOR_PROGRAM " \"$@\"; }; { " + commands +
+                             "; } >stdout.txt 2>stderr.txt </dev/null";
     const int status = std::system(line.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(folder_ / "stdout.txt"),
             text_of(folder_ / "stderr.txt")};
@@ -84,23 +84,26 @@ TEST_F(RotorTest, AFullDiskLeavesNoPartOfTheScores) {
 
 // Root may read everything; then the commands run as nobody.
 TEST_F(RotorTest, UnreadablePathsAreToldWithTheReason) {
-  const std::string nobody = ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
+  const std::string nobody =
+      ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
   if (shell("chmod 755 .; " + nobody + ROTOR_PROGRAM " --version").code != 0) {
     GTEST_SKIP() << "the program cannot be run as someone else than root";
   }
   const std::string rotor = nobody + ROTOR_PROGRAM " ";
-  ASSERT_EQ(shell("mkdir locked; cp " + test::kDemo + "/config.json locked; chmod 0 locked").code, 0);
+  ASSERT_EQ(shell("mkdir locked; cp " + test::kDemo + "/config.json locked; chmod 0 locked").code,
+            0);
   const std::string name(257, 'n');
   struct Case {
     std::string command;
     std::string error;
   };
-  for (const Case& each : {Case{rotor + "inspect locked", "locked/config.json: cannot read: Permission"},
-                           Case{rotor + "inspect locked/m.gguf", "m.gguf: cannot read: Permission"},
-                           Case{rotor + "tokenize --model locked", "cannot read: Permission"},
-                           Case{rotor + "inspect " + name, name + ": cannot read: File name too long"},
-                           Case{rotor + "generate hi --device cpu --tune-file locked/t.json",
-                                "locked/t.json: cannot be read: Permission denied"}}) {
+  for (const Case& each :
+       {Case{rotor + "inspect locked", "locked/config.json: cannot read: Permission"},
+        Case{rotor + "inspect locked/m.gguf", "m.gguf: cannot read: Permission"},
+        Case{rotor + "tokenize --model locked", "cannot read: Permission"},
+        Case{rotor + "inspect " + name, name + ": cannot read: File name too long"},
+        Case{rotor + "generate hi --device cpu --tune-file locked/t.json",
+             "locked/t.json: cannot be read: Permission denied"}}) {
     const Outcome got = shell(each.command);
     EXPECT_EQ(got.code, kExitBadInput) << each.command << got.err;
     EXPECT_THAT(got.err, HasSubstr(each.error)) << each.command;
@@ -108,7 +111,8 @@ TEST_F(RotorTest, UnreadablePathsAreToldWithTheReason) {
   const Outcome usual =
       shell("ROTOR_TUNING=locked/t.json " + rotor + "generate hi --device cpu --greedy");
   EXPECT_EQ(usual.code, kExitOk) << usual.err;
-  EXPECT_THAT(usual.err, HasSubstr("locked/t.json: cannot be read: Permission denied; nothing is tuned"));
+  EXPECT_THAT(usual.err,
+              HasSubstr("locked/t.json: cannot be read: Permission denied; nothing is tuned"));
   shell("chmod 700 locked");
 }
 
@@ -133,8 +137,7 @@ TEST_F(RotorTest, RemediesForLongTextsCanWork) {
   const Outcome score = shell(std::string("rotor score --text long") + kCpuScore);
   EXPECT_EQ(score.code, kExitUsage);
   EXPECT_THAT(score.err, HasSubstr("tokens, and the model has 1024 positions; score it in parts"));
-  const Outcome system =
-      shell(std::string("echo hi | rotor chat --system \"$(cat long)\"") + kCpu);
+  const Outcome system = shell(std::string("echo hi | rotor chat --system \"$(cat long)\"") + kCpu);
   EXPECT_EQ(system.code, kExitUsage);
   EXPECT_THAT(system.err, HasSubstr("the system message of "));
 }
@@ -177,6 +180,16 @@ TEST_F(RotorTest, NothingIsIgnoredInSilence) {
     EXPECT_THAT(got.err, HasSubstr(each.error)) << each.command;
   }
   EXPECT_EQ(shell("rotor " + kernel + "cpu/matmul_bitpacked_portable").code, kExitOk);
+}
+
+TEST_F(RotorTest, UsageErrorsHelp) {
+  EXPECT_THAT(shell("rotor").err,
+              HasSubstr("name a command: generate chat score tokenize inspect"));
+  EXPECT_EQ(shell("rotor").code, kExitUsage);
+  EXPECT_THAT(shell("rotor gnerate hi").err, HasSubstr("'gnerate'; did you mean generate?"));
+  EXPECT_THAT(shell("rotor generate hi --temp 1").err, HasSubstr("did you mean --temperature?"));
+  EXPECT_EQ(shell(std::string("rotor generate hi --chunk 0") + kCpu).code, kExitOk);
+  EXPECT_THAT(shell("rotor score --help").out, HasSubstr("--ids FILE"));
 }
 
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
