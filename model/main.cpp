@@ -46,6 +46,14 @@ std::function<void(double)> terminal_progress(const std::string& what) {
   };
 }
 
+// The same, and Ctrl-C ends what is watched.
+std::function<void(double)> until_interrupted(std::function<void(double)> progress) {
+  return [progress = std::move(progress)](double share) {
+    stop_if_interrupted();
+    if (progress) progress(share);
+  };
+}
+
 // The line of terminal_progress may still be there.
 void tell_error(const char* what) {
   std::cerr << (isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "") << "rotor: " << what << "\n";
@@ -98,7 +106,7 @@ struct SessionFlags {
     options.head = head_format(head);
     if (given_features) options.device_options.feature_mask = parse_features(features);
     options.tell = [](const std::string& line) { std::cerr << "device     " << line << "\n"; };
-    options.progress = terminal_progress("loading");
+    options.progress = until_interrupted(terminal_progress("loading"));
     return options;
   }
 };
@@ -247,7 +255,7 @@ void add_inspect(CLI::App& app, std::function<int()>& run) {
   sub->add_flag("--json", command->json, "as JSON");
   sub->callback([=, &run] {
     run = [=] {
-      command->options.progress = terminal_progress("reading");
+      command->options.progress = until_interrupted(terminal_progress("reading"));
       return run_inspect(*command, std::cout);
     };
   });

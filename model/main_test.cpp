@@ -192,6 +192,25 @@ TEST_F(RotorTest, UsageErrorsHelp) {
   EXPECT_THAT(shell("rotor score --help").out, HasSubstr("--ids FILE"));
 }
 
+// SIGINT comes while weights are made, which takes seconds.
+TEST_F(RotorTest, AnInterruptEndsWhatTakesLong) {
+  const std::string ids = "generate --ids '1 2' --model synthetic:2b4t/1";
+  for (const std::string& command : {std::string("inspect synthetic:2b4t/1"), ids + kCpu}) {
+    const Outcome got =
+        shell("timeout --preserve-status --signal INT 0.5 " ROTOR_PROGRAM " " + command);
+    EXPECT_EQ(got.code, kExitInterrupted) << command;
+    EXPECT_EQ(got.err, "rotor: interrupted\n") << command;
+    EXPECT_EQ(got.out, "") << command;
+  }
+  // Not the end of the text.
+  const Outcome reading = shell(
+      "mkfifo pipe; sleep 5 > pipe & timeout --preserve-status --signal INT 0.5 " ROTOR_PROGRAM
+      " tokenize < pipe");
+  EXPECT_EQ(reading.code, kExitInterrupted);
+  EXPECT_EQ(reading.err, "rotor: interrupted\n");
+  EXPECT_EQ(reading.out, "");
+}
+
 TEST_F(RotorTest, AFileThatGrowsTooLargeIsAnError) {
   const Outcome got = shell("(ulimit -f 100; rotor convert " + test::kDemo + " m.gguf)");
   EXPECT_EQ(got.code, kExitCannotWrite);
