@@ -127,7 +127,8 @@ std::string read_prompt(const GenerateCommand& command) {
   if (command.prompt_file.empty()) return command.prompt;
   std::string text = read_file(command.prompt_file);
   if (text.ends_with('\n')) text.pop_back();
-  if (text.empty()) throw FormatError(command.prompt_file + ": is empty: no text to continue");
+  if (text.empty())
+    throw FormatError(input_name(command.prompt_file) + ": is empty: no text to continue");
   return text;
 }
 

@@ -71,19 +71,20 @@ int run_score(const ScoreCommand& command, std::ostream& out, std::ostream& talk
   SessionOptions options = command.session;
   options.needs_tokenizer = !command.text_file.empty();
   Session session(options);
+  const std::string& path = command.ids_file.empty() ? command.text_file : command.ids_file;
   std::vector<std::uint32_t> ids;
   if (!command.ids_file.empty()) {
-    ids = parse_ids(read_file(command.ids_file), command.ids_file, session.config().vocab);
+    ids = parse_ids(read_file(path), input_name(path), session.config().vocab);
   } else {
-    ids = session.tokenizer().encode(read_file(command.text_file));
+    ids = session.tokenizer().encode(read_file(path));
     ids.insert(ids.begin(), session.config().bos);
   }
-  if (ids.empty()) throw FormatError(command.ids_file + ": no token ids in it");
+  if (ids.empty()) throw FormatError(input_name(path) + ": no token ids in it");
   const std::uint32_t longest = session.config().max_positions;
   if (ids.size() > longest) {
-    throw UsageError((command.ids_file.empty() ? command.text_file : command.ids_file) + ": " +
-                     std::to_string(ids.size()) + " tokens, and the model has " +
-                     std::to_string(longest) + " positions; score it in parts");
+    throw UsageError(input_name(path) + ": " + std::to_string(ids.size()) +
+                     " tokens, and the model has " + std::to_string(longest) +
+                     " positions; score it in parts");
   }
   KvCache cache(session.device(), session.config(), command.kv,
                 static_cast<std::uint32_t>(ids.size()));

@@ -89,6 +89,10 @@ void check_read(const std::istream& in) {
                     (folder ? ": it is a folder" : ""));
 }
 
+std::string input_name(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
+
 std::string read_file(const std::string& path) {
   if (path == "-") {
     const std::string text{std::istreambuf_iterator<char>(std::cin),
@@ -132,7 +136,7 @@ int run_tokenize(const TokenizeCommand& command, std::istream& in, std::ostream&
   check_read(in);
   if (command.decode) {
     const std::vector<TokenId> ids =
-        parse_ids(text, "standard input", static_cast<std::uint32_t>(tokenizer.size()));
+        parse_ids(text, input_name("-"), static_cast<std::uint32_t>(tokenizer.size()));
     out << tokenizer.decode(ids, command.special ? Specials::Parse : Specials::AsText);
     check_written(out, "the text");
     return kExitOk;

@@ -97,8 +97,9 @@ bool take_interrupt();
 
 // A file, or stdin for "-". Throws FormatError, and what stop_if_interrupted() throws.
 std::string read_file(const std::string& path);
-// All of it, to be called at the end of `in`. Throws the same if it is stdin, and this was no end but a failure
-// or an interruption.
+// That file, for people.
+std::string input_name(const std::string& path);
+// To be called at the end of `in`: throws the same if it was none, but an interruption or a failure of stdin.
 void check_read(const std::istream& in);
 
 // The flag most like `word`, or an empty string if none is close: for "did you mean".

@@ -174,6 +174,7 @@ TEST_F(RotorTest, NothingIsIgnoredInSilence) {
         Case{"tokenize < /", kExitBadInput, "standard input: cannot be read: it is a folder"},
         Case{"tokenize --decode < /", kExitBadInput, "standard input: cannot be read"},
         Case{std::string("chat < /") + kCpu, kExitBadInput, "standard input: cannot be read"},
+        Case{"score --ids - < /dev/null", kExitBadInput, "standard input: no token ids in it"},
         Case{std::string("score --text - < /") + kCpuScore, kExitBadInput, "it is a folder"}}) {
     const Outcome got = shell("echo 1 999999 | { rotor " + each.command + "; }");
     EXPECT_EQ(got.code, each.code) << each.command;
