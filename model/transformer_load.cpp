@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <string>
 
+#include "core/error.h"
 #include "kernels/layers_layout.h"
 #include "model/parallel.h"
 #include "model/transformer.h"
@@ -76,6 +78,13 @@ Transformer::Transformer(KernelSet& kernels, const Checkpoint& checkpoint,
       config_(checkpoint.config()),
       chunk_(std::clamp(options.chunk == 0 ? usual_chunk(device_.info()) : options.chunk, 1u,
                         config_.max_positions)) {
+  // Rows of logits are of rows of the last norm, which GPUs bind where they lie.
+  constexpr std::size_t kFloats = kViewAlignment / sizeof(float);
+  if (device_.info().backend != Backend::Cpu && config_.hidden % kFloats != 0) {
+    throw UnsupportedError("hidden_size", "a hidden size of " + std::to_string(config_.hidden) +
+                                              ": GPUs need a multiple of " +
+                                              std::to_string(kFloats) + "; use --device cpu");
+  }
   load_layers(checkpoint, options.progress);
   load_tables(checkpoint, options.head);
   make_activations();
