@@ -357,9 +357,7 @@ int main(int argc, char** argv) {
     rotor::end_process(error.exit_code());
   } catch (const std::bad_alloc&) {
     tell_error(
-        "out of memory: end other programs, raise the limit (ulimit -v), or take a smaller model "
-        "or "
-        "--context");
+        "out of memory: end other programs, raise ulimit -v, or use a smaller model or --context");
     rotor::end_process(rotor::kExitInfrastructure);
   } catch (const std::exception& error) {
     tell_error(error.what());
