@@ -1,12 +1,14 @@
 #include "bench/device_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "bench/roofline.h"
 #include "bench/workbench.h"
 #include "bench/worker.h"
 #include "core/stats.h"
 #include "model/commands.h"
+#include "reports/choices.h"
 #include "reports/text.h"
 
 namespace rotor {
@@ -280,7 +282,8 @@ void DeviceRun::visit_cases() {
   Pace pace(run_.plan.units_of(device_), run_.options.seed);
   std::size_t visits = 0;
   while (!interrupted()) {
-    const std::optional<Visit> visit = pace.next(remaining());
+    std::optional<Visit> visit = pace.next(remaining());
+    if (!visit && pace.revisit(contested(pace))) visit = pace.next(remaining());
     if (!visit) break;
     const Unit& unit = pace.units()[visit->unit];
     const std::string step = "round " + std::to_string(visit->round) + ", visit " +
@@ -294,6 +297,30 @@ void DeviceRun::visit_cases() {
     }
   }
   if (!interrupted()) tell_left_out(pace);
+}
+
+// Those by which what the runtime takes is not the fastest. They were seen seconds apart, and a neighbour may
+// have slowed one of them: who says that a choice is wrong looks again.
+std::vector<std::size_t> DeviceRun::contested(const Pace& pace) const {
+  const Report& report = run_.journal.report();
+  std::set<std::string> ids;
+  for (const Choice& choice : choices_of(report, derive(report))) {
+    if (choice.chosen->device != device_.id) continue;
+    for (const Standing& standing : {choice.in_packing.value_or(Standing{}), choice.overall}) {
+      if (standing.fastest == nullptr || standing.within_noise) continue;
+      ids.insert({choice.chosen->spec.id, standing.fastest->spec.id});
+    }
+  }
+  std::vector<std::size_t> units;
+  for (std::size_t i = 0; i < pace.units().size(); ++i) {
+    const std::vector<std::size_t>& cases = pace.units()[i].cases;
+    if (std::any_of(cases.begin(), cases.end(), [&](std::size_t c) {
+          return ids.contains(run_.plan.cases[c].result.spec.id);
+        })) {
+      units.push_back(i);
+    }
+  }
+  return units;
 }
 
 VisitCost DeviceRun::visit_unit(const Unit& unit, double slice_s) {

@@ -57,6 +57,7 @@ class DeviceRun {
   void run_quality();
 
   void visit_cases();
+  std::vector<std::size_t> contested(const Pace& pace) const;
   VisitCost visit_unit(const Unit& unit, double slice_s);
   CaseResult visit_case(const PlannedCase& planned, double slice_s);
   void tell_left_out(const Pace& pace);

@@ -48,7 +48,8 @@ Pace::Pace(std::vector<Unit> units, std::uint64_t seed)
       least_cost_(units_.size()),
       visits_(units_.size()),
       launch_s_(units_.size()),
-      done_(units_.size()) {
+      done_(units_.size()),
+      failed_(units_.size()) {
   for (std::size_t i = 0; i < units_.size(); ++i) least_cost_[i] = estimate_cost(units_[i]);
 }
 
@@ -177,10 +178,20 @@ std::optional<Visit> Pace::next(double remaining_s) {
   }
 }
 
+bool Pace::revisit(const std::vector<std::size_t>& units) {
+  std::vector<std::size_t> again;
+  for (const std::size_t unit : units) {
+    if (visits_[unit] > 0 && visits_[unit] < kMostVisits && !failed_[unit]) again.push_back(unit);
+  }
+  queue_ = shuffled(again);
+  return !queue_.empty();
+}
+
 void Pace::finished(const Visit& visit, const VisitCost& cost) {
   const Unit& unit = units_[visit.unit];
   ++visits_[visit.unit];
   const double before = std::exchange(launch_s_[visit.unit], cost.launch_s);
+  failed_[visit.unit] = !cost.passed;
   done_[visit.unit] = !cost.passed || (cost.converged && visits_[visit.unit] >= kUsualRounds &&
                                        agree(before, cost.launch_s));
   if (!cost.passed || !(cost.launch_s > 0)) return;

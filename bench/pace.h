@@ -4,7 +4,8 @@
 // A unit is what one trial serves: a kernel on a shape and batch, with cold weights and, where that
 // is planned, with hot ones. In every round the shapes come in random order, and within a shape its
 // units do, so that drift hits all alike; a unit is visited in two rounds, and in more while its
-// samples have not converged, or its last two visits disagree, and there is time. What does not fit is
+// samples have not converged, or its last two visits disagree, or somebody asks for it (revisit()), and
+// there is time. What does not fit is
 // put off to the end of the first round and, if there is no time then either, left out: the costliest
 // first.
 #pragma once
@@ -48,7 +49,8 @@ class Pace {
  public:
   static constexpr std::uint32_t kUsualRounds = 2;
   static constexpr std::uint32_t kMaxRounds = 6;
-  static constexpr double kMaxSlice = 0.5;  // seconds; longer visits tell no more
+  static constexpr std::uint32_t kMostVisits = 12;  // of a unit that is asked for again
+  static constexpr double kMaxSlice = 0.5;          // seconds; longer visits tell no more
 
   Pace(std::vector<Unit> units, std::uint64_t seed);
 
@@ -56,6 +58,9 @@ class Pace {
 
   // The next visit with `remaining_s` left of the budget; nothing when all is done.
   std::optional<Visit> next(double remaining_s);
+  // Once next() returned nothing: these units once more, in random order, but for those that failed or had
+  // their share. Whether any is left.
+  bool revisit(const std::vector<std::size_t>& units);
   void finished(const Visit& visit, const VisitCost& cost);
 
   // Units that were never visited for lack of time; complete once next() returned nothing.
@@ -98,6 +103,7 @@ class Pace {
   std::vector<std::uint32_t> visits_;  // [units]
   std::vector<double> launch_s_;       // [units] of the last visit, 0 before
   std::vector<bool> done_;             // [units] converged and agreed, or failed
+  std::vector<bool> failed_;           // [units]
 };
 
 }  // namespace rotor

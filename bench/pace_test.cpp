@@ -190,6 +190,34 @@ TEST(Pace, AUnitThatFailedIsNotVisitedAgain) {
   EXPECT_EQ(seen.size(), pace.units().size());
 }
 
+TEST(Pace, UnitsThatAreAskedForAreVisitedAgainWithinMeasure) {
+  Pace pace(all_units({"a"}), 1);
+  Simulation machine;
+  machine.run(pace, 600);
+  ASSERT_EQ(machine.visits_of(3), 2u);
+  std::size_t asked = 0;
+  while (pace.revisit({3, 4})) {
+    ASSERT_LT(++asked, 100u);
+    machine.run(pace, 10'000);
+  }
+  EXPECT_EQ(machine.visits_of(3), Pace::kMostVisits);
+  EXPECT_EQ(machine.visits_of(4), Pace::kMostVisits);
+  EXPECT_EQ(machine.visits_of(5), 2u);
+}
+
+TEST(Pace, UnitsThatAreAskedForWithoutTimeOrInVainAreNotVisited) {
+  Pace pace(all_units({"a"}), 1);
+  Simulation machine;
+  machine.run(pace, 600);
+  ASSERT_TRUE(pace.revisit({3}));
+  EXPECT_FALSE(pace.next(1e-3));
+  ASSERT_TRUE(pace.revisit({3}));
+  const std::optional<Visit> visit = pace.next(100);
+  ASSERT_TRUE(visit);
+  pace.finished(*visit, {.passed = false});
+  EXPECT_FALSE(pace.revisit({3}));
+}
+
 TEST(Pace, NothingToDoIsDoneAtOnce) {
   Pace pace({}, 1);
   EXPECT_FALSE(pace.next(100));
