@@ -110,7 +110,7 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& talk);
 // `rotor-bench gate BASE_PROGRAM`: this program against another build of it, in turns.
 struct GateOptions {
   std::string base;    // program, the older build
-  std::string device;  // as in BenchOptions; empty: the CPU
+  std::string device;  // as in BenchOptions; empty: the CPU, with a report all
   std::vector<std::string> filters;
   std::vector<std::string> args;  // for both programs: filters, --threads, --features
   std::uint32_t rounds = 10;

@@ -3,6 +3,7 @@
 
 #include "bench/bench.h"
 #include "core/error.h"
+#include "core/written.h"
 #include "reports/compare.h"
 #include "reports/journal.h"
 #include "reports/projection.h"
@@ -69,12 +70,12 @@ template <typename Result, typename Options>
 int deliver(const Result& result, const std::string& noun, const Options& options,
             std::ostream& out, std::ostream& talk) {
   const std::string text = render(result, options.format);
-  out << (options.format == "json" ? text : printable(text)) << std::flush;
-  if (!out) throw OutputError("the " + noun + " could not be written to standard output");
+  out << (options.format == "json" ? text : printable(text));
   for (const std::string& path : options.outs) {
     save_file(path, render(result, format_of(path)));
     talk << noun << ": " << path << '\n';
   }
+  check_written(out, "the " + noun);  // last: files are written all the same
   return exit_code(result);
 }
 
@@ -88,8 +89,8 @@ int run_show(const ShowOptions& options, std::ostream& out, std::ostream& talk) 
   // A journal gives the report of a run that did not come to its end.
   const Report report = options.report.ends_with(".jsonl") ? replay_journal(options.report)
                                                            : load_report(options.report);
-  if (options.outs.empty()) out << printable(render(report, "report.txt")) << std::flush;
-  if (!out) throw OutputError("the report could not be written to standard output");
+  if (options.outs.empty()) out << printable(render(report, "report.txt"));
+  check_written(out, "the report");
   for (const std::string& path : options.outs) {
     save_file(path, render(report, path));
     talk << "report: " << path << '\n';

@@ -18,6 +18,7 @@
 #include "bench/scratch_folder.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "reports/text.h"
 
@@ -253,7 +254,7 @@ int run_gate(const GateOptions& options, std::ostream& out, std::ostream& talk) 
   const Gate gate = Gating(options, talk).run();
   const int code = exit_code(gate, options.fail_on_inconclusive);
   const Document document = document_of(gate, code);
-  out << printable(console_text(document)) << std::flush;
+  out << printable(console_text(document));
   for (const std::string& path : options.outs) {
     const std::string format = format_of(path);
     save_file(path, format == "json"       ? gate_json(gate, code)
@@ -262,6 +263,7 @@ int run_gate(const GateOptions& options, std::ostream& out, std::ostream& talk) 
                                            : console_text(document));
     talk << "gate: " << path << '\n';
   }
+  check_written(out, "the gate's result");  // last: files are written all the same
   return code;
 }
 

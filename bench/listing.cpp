@@ -2,6 +2,7 @@
 
 #include "bench/plan.h"
 #include "core/error.h"
+#include "core/written.h"
 #include "reports/text.h"
 #include "runtime/choose.h"
 
@@ -33,10 +34,8 @@ std::string where_it_runs(const DeviceList& list, const KernelVariant& variant) 
   return "- (" + reason + ")";
 }
 
-// The list went where it should.
 int finish(std::ostream& out) {
-  out.flush();
-  if (!out) throw OutputError("the list could not be written to standard output");
+  check_written(out, "the list");
   return kExitOk;
 }
 

@@ -7,6 +7,8 @@
 #include "bench/gate_side.h"
 #include "bench/process.h"
 #include "bench/scratch_folder.h"
+#include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "reports/compare.h"
 #include "reports/report.h"
@@ -136,7 +138,7 @@ int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) 
     code = kExitInconclusive;
   }
   document.closing.push_back("exit " + std::to_string(code));
-  out << printable(console_text(document)) << std::flush;
+  out << printable(console_text(document));
   for (const std::string& path : options.outs) {
     const std::string format = format_of(path);
     save_file(path, format == "json"       ? comparison_json(comparison)
@@ -146,6 +148,7 @@ int run_look(const GateOptions& options, std::ostream& out, std::ostream& talk) 
                                            : console_text(document));
     talk << "gate: " << path << '\n';
   }
+  check_written(out, "the gate's result");  // last: files are written all the same
   return code;
 }
 

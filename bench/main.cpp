@@ -14,6 +14,7 @@
 #include "core/end_process.h"
 #include "core/error.h"
 #include "core/start_process.h"
+#include "core/written.h"
 #include "model/commands.h"
 
 namespace {
@@ -194,7 +195,8 @@ CLI::App* add_gate(CLI::App& app, Flags& flags) {
           "rotor-bench of the build to compare with; or a report (.json) of an earlier run on "
           "this machine, which only tells where to look")
       ->required();
-  command->add_option("--device", options.device, "as for a run; default: the CPU")
+  command
+      ->add_option("--device", options.device, "as for a run; default: the CPU, with a report all")
       ->check(&some_device);
   command->add_option("--rounds", options.rounds, "processes of each build, at least 7")
       ->capture_default_str();
@@ -326,7 +328,9 @@ int run_program(int argc, char** argv) {
   try {
     app.parse(args);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    app.exit(asked);
+    check_written(std::cout, "the help");
+    return kExitOk;
   } catch (const CLI::ParseError& error) {
     throw UsageError(usage_message(app, error));
   }

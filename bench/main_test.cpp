@@ -309,6 +309,8 @@ TEST_F(MainTest, AGateAgainstAReportSaysWhereToLook) {
   EXPECT_THAT(look.out, HasSubstr("look: cpu/"));
   EXPECT_THAT(load_file(folder_ / "g.md"), HasSubstr("to decide, run the gate against"));
   EXPECT_EQ(bench(gate + "--fail-on-inconclusive").code, 3);
+  EXPECT_EQ(bench(gate + "--out kept.md >/dev/full").code, 73);
+  EXPECT_THAT(load_file(folder_ / "kept.md"), HasSubstr("look: cpu/"));
   report["machine"]["hw_key"] = "0000000000000001";
   save_file(folder_ / "fast.json", report.dump());
   const Outcome other = bench(gate);

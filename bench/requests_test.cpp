@@ -24,8 +24,8 @@ class RequestsTest : public testing::Test, protected ProgramFolder {
 
 TEST_F(RequestsTest, AResultThatGoesNowhereIsAFailure) {
   for (const std::string& args :
-       {std::string(kQuick), std::string("--list"), std::string("--list-variants"),
-        std::string("--list-devices"),
+       {std::string(kQuick), std::string("--help"), std::string("--list"),
+        std::string("--list-variants"), std::string("--list-devices"),
         std::string(
             "--tune --device cpu --model synthetic:odd/1 --budget 2s --tune-file t.json")}) {
     const Outcome run = bench(args + " >/dev/full");

@@ -13,6 +13,7 @@
 #include "bench/sampler_check.h"
 #include "bench/sampling.h"
 #include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "reports/journal.h"
 #include "reports/simulated_gate.h"
@@ -237,9 +238,7 @@ class BenchRun {
     int code = report.summary.exit_code;
     std::string failure = code == kExitCannotWrite ? report.summary.exit_reason : "";
     try {
-      if (!out_ && options_.out.empty()) {
-        throw OutputError("the result could not be written to standard output");
-      }
+      if (options_.out.empty()) check_written(out_, "the result");
       write_report();
     } catch (const OutputError& error) {
       if (failure.empty()) failure = error.what();
@@ -253,9 +252,8 @@ class BenchRun {
     if (options_.out.empty()) return;
     const std::string json = write_json(journal_.report());
     if (options_.out == "-") {
-      json_out_ << json << std::flush;
-      if (!json_out_) throw OutputError("the report could not be written to standard output");
-      return;
+      json_out_ << json;
+      return check_written(json_out_, "the report");
     }
     save_file(options_.out, json);
     progress_.say("report: " + options_.out + ", journal: " + journal_path(options_.out));

@@ -8,6 +8,7 @@
 #include "bench/progress.h"
 #include "bench/tune.h"
 #include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "reports/document.h"
 #include "reports/report.h"
@@ -79,10 +80,7 @@ class TuneRun {
       const double left = options_.budget_s - (steady_seconds() - start_);
       tune_device(devices[i], left / static_cast<double>(devices.size() - i));
     }
-    out_.flush();
-    if (!out_) {
-      throw OutputError("what was chosen could not be written to standard output; see " + path_);
-    }
+    check_written(out_, "what was chosen, and is kept in " + path_ + ",");
     return interrupted() ? kExitInterrupted : code_;
   }
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "model/output_file.h"
+#include "core/written.h"
 
 namespace rotor {
 namespace {

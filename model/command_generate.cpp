@@ -8,9 +8,9 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "model/generate.h"
-#include "model/output_file.h"
 #include "model/stop_strings.h"
 
 namespace rotor {

@@ -3,9 +3,9 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "model/inspect.h"
-#include "model/output_file.h"
 
 namespace rotor {
 namespace {

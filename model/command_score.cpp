@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "core/written.h"
 #include "model/commands.h"
 #include "model/output_file.h"
 #include "model/score.h"

@@ -15,7 +15,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "model/output_file.h"
+#include "core/written.h"
 
 namespace rotor {
 namespace {

@@ -12,8 +12,8 @@
 #include "core/end_process.h"
 #include "core/error.h"
 #include "core/start_process.h"
+#include "core/written.h"
 #include "model/commands.h"
-#include "model/output_file.h"
 
 namespace {
 

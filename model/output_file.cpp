@@ -4,7 +4,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <ostream>
 #include <utility>
 #include <vector>
 
@@ -65,11 +64,6 @@ void write_text_file(const std::string& path, std::string_view text) {
   OutputFile file(path);
   file.write(text);
   file.finish();
-}
-
-void check_written(std::ostream& out, const std::string& what) {
-  out.flush();
-  if (!out) throw OutputError(what + " could not be written to standard output");
 }
 
 }  // namespace rotor

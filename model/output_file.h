@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <iosfwd>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,8 +40,5 @@ class OutputFile {
 // A small file in one step. What exists and is neither file nor folder (a pipe, /dev/stdout) is written
 // to as it is.
 void write_text_file(const std::string& path, std::string_view text);
-
-// Flushes standard output. Throws OutputError if not all that was written arrived; `what` was written.
-void check_written(std::ostream& out, const std::string& what);
 
 }  // namespace rotor
