@@ -38,17 +38,10 @@ class Mapped {
 
 }  // namespace
 
-MemoryPool::MemoryPool(cl::Context context, const Traits& traits)
-    : context_(std::move(context)),
-      largest_(traits.largest_buffer),
-      // Memory that the driver shares with the host can be mapped without a copy.
-      flags_(CL_MEM_READ_WRITE | (traits.unified_memory ? CL_MEM_ALLOC_HOST_PTR : 0)) {}
-
 cl::Buffer Memory::part(std::size_t offset, std::size_t bytes) {
-  const std::size_t all = whole_.getInfo<CL_MEM_SIZE>();
   const std::size_t words = (bytes + kWidestLoad - 1) / kWidestLoad * kWidestLoad;
-  const std::size_t size = std::min(std::max(words, kWidestLoad), all - offset);
-  if (size == all) return whole_;
+  const std::size_t size = std::min(std::max(words, kWidestLoad), bytes_ - offset);
+  if (size == bytes_) return whole_;
   const auto found = index_.find({offset, size});
   if (found != index_.end()) return parts_[found->second];
   const cl_buffer_region region{offset, size};
@@ -64,6 +57,12 @@ void Memory::release_parts() {
   index_.clear();
   while (!parts_.empty()) parts_.pop_back();
 }
+
+MemoryPool::MemoryPool(cl::Context context, const Traits& traits)
+    : context_(std::move(context)),
+      largest_(traits.largest_buffer),
+      // Memory that the driver shares with the host can be mapped without a copy.
+      flags_(CL_MEM_READ_WRITE | (traits.unified_memory ? CL_MEM_ALLOC_HOST_PTR : 0)) {}
 
 std::shared_ptr<Memory> MemoryPool::take(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
@@ -88,7 +87,7 @@ std::shared_ptr<Memory> MemoryPool::take(std::size_t bytes) {
   }
   check(result, ("clCreateBuffer of " + std::to_string(size) + " bytes").c_str(),
         DeviceFault::Memory);
-  return std::make_shared<Memory>(std::move(memory));
+  return std::make_shared<Memory>(std::move(memory), size);
 }
 
 void MemoryPool::give_back(std::shared_ptr<Memory> memory, std::size_t bytes) {

@@ -16,7 +16,7 @@ namespace rotor::opencl {
 // parts overlap and a kernel has used them.
 class Memory {
  public:
-  explicit Memory(cl::Buffer whole) : whole_(std::move(whole)) {}
+  Memory(cl::Buffer whole, std::size_t bytes) : whole_(std::move(whole)), bytes_(bytes) {}
   ~Memory() { release_parts(); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -30,6 +30,7 @@ class Memory {
 
  private:
   cl::Buffer whole_;
+  std::size_t bytes_;
   std::vector<cl::Buffer> parts_;                                     // in the order they were made
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> index_;  // by offset and bytes
 };
