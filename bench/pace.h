@@ -5,9 +5,8 @@
 // is planned, with hot ones. In every round the shapes come in random order, and within a shape its
 // units do, so that drift hits all alike; a unit is visited in two rounds, and in more while its
 // samples have not converged, or its last two visits disagree, or somebody asks for it (revisit()), and
-// there is time. What does not fit is
-// put off to the end of the first round and, if there is no time then either, left out: the costliest
-// first.
+// there is time. What does not fit is put off to the end of the first round and, if there is no time
+// then either, left out: the costliest first.
 #pragma once
 
 #include <cstdint>
