@@ -25,13 +25,6 @@ std::string counted(std::size_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-std::string rate(double count, double seconds) {
-  if (count <= 0 || seconds <= 0) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f tokens/s", count / seconds);
-  return text;
-}
-
 }  // namespace
 
 ChatLoop::ChatLoop(Transformer& transformer, const Tokenizer& tokenizer, KvCache& cache,
@@ -185,11 +178,9 @@ void ChatLoop::tell_statistics() {
     talk_ << ", " << conversation_.forgotten() << " of them forgotten";
   talk_ << "\n";
   if (last_.prompt_tokens > 0) {
-    const double steps = last_.tokens.empty() ? 0 : static_cast<double>(last_.tokens.size() - 1);
     talk_ << "last turn  " << counted(prefix_.kept(), "token") << " from the cache, "
-          << last_.prompt_tokens << " read (" << rate(last_.prompt_tokens, last_.prompt_seconds)
-          << "), " << last_.tokens.size() << " written (" << rate(steps, last_.decode_seconds)
-          << ")\n";
+          << last_.prompt_tokens << " read (" << rate_text(last_.prompt_rate()) << "), "
+          << last_.tokens.size() << " written (" << rate_text(last_.decode_rate()) << ")\n";
   }
   char memory[64];
   std::snprintf(memory, sizeof memory, "cache      %.1f MB, %zu bytes per token\n",

@@ -24,15 +24,6 @@ std::string format(const char* pattern, auto... values) {
   return text;
 }
 
-// Nothing where nothing was measured.
-std::optional<double> per_second(double count, double seconds) {
-  return count > 0 && seconds > 0 ? std::optional(count / seconds) : std::nullopt;
-}
-
-std::string rate_text(std::optional<double> rate) {
-  return rate ? format("%.1f tokens/s", *rate) : "-";
-}
-
 Json rate_json(std::optional<double> rate) {
   return rate ? Json(*rate) : Json();
 }
@@ -55,12 +46,6 @@ struct Sample {
   std::string text;            // valid UTF-8, up to a stop string
   bool stopped_early = false;  // at a stop string
 };
-
-// Tokens after the first come one by one; their speed is the speed of decoding.
-std::optional<double> decode_rate(const GenerateResult& result) {
-  const auto steps = static_cast<double>(result.tokens.empty() ? 0 : result.tokens.size() - 1);
-  return per_second(steps, result.decode_seconds);
-}
 
 const char* cause_for_people(const Sample& sample, const KvCache& cache) {
   if (sample.stopped_early) return "at a stop string";
@@ -104,9 +89,8 @@ Json sample_json(const Sample& sample) {
             {"prompt_seconds", result.prompt_seconds},
             {"first_token_seconds", result.first_token_seconds},
             {"decode_seconds", result.decode_seconds},
-            {"prompt_tokens_per_second",
-             rate_json(per_second(result.prompt_tokens, result.prompt_seconds))},
-            {"decode_tokens_per_second", rate_json(decode_rate(result))}}}};
+            {"prompt_tokens_per_second", rate_json(result.prompt_rate())},
+            {"decode_tokens_per_second", rate_json(result.decode_rate())}}}};
 }
 
 // 0.6 and not 0.60000002384185791.
@@ -244,11 +228,11 @@ class GenerateRun {
     const auto plural = [](std::size_t count) { return count == 1 ? "" : "s"; };
     talk_ << format("\nprompt     %5u token%s in %.3f s, ", result.prompt_tokens,
                     plural(result.prompt_tokens), result.prompt_seconds)
-          << rate_text(per_second(result.prompt_tokens, result.prompt_seconds))
+          << rate_text(result.prompt_rate())
           << format("; first token after %.3f s\n", result.first_token_seconds)
           << format("generated  %5zu token%s in %.3f s, ", result.tokens.size(),
                     plural(result.tokens.size()), result.decode_seconds)
-          << rate_text(decode_rate(result)) << "\n";
+          << rate_text(result.decode_rate()) << "\n";
     talk_ << "stopped    " << cause_for_people(sample, cache_) << std::endl;
   }
 

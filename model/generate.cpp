@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 namespace rotor {
 namespace {
@@ -12,7 +13,27 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+std::optional<double> per_second(std::size_t count, double seconds) {
+  if (count == 0 || seconds <= 0) return std::nullopt;
+  return static_cast<double>(count) / seconds;
+}
+
 }  // namespace
+
+std::optional<double> GenerateResult::prompt_rate() const {
+  return per_second(prompt_tokens, prompt_seconds);
+}
+
+std::optional<double> GenerateResult::decode_rate() const {
+  return per_second(tokens.empty() ? 0 : tokens.size() - 1, decode_seconds);
+}
+
+std::string rate_text(std::optional<double> tokens_per_second) {
+  if (!tokens_per_second) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f tokens/s", *tokens_per_second);
+  return text;
+}
 
 GenerateResult generate(Transformer& transformer, KvCache& cache, Sampler& sampler,
                         std::span<const std::uint32_t> history,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +31,14 @@ struct GenerateResult {
   double prompt_seconds = 0;        // until the first logits
   double first_token_seconds = 0;   // until the first token was chosen
   double decode_seconds = 0;        // from the first token to the last
+
+  // Tokens a second; nothing where nothing was measured.
+  std::optional<double> prompt_rate() const;
+  std::optional<double> decode_rate() const;  // of those after the first, which come one by one
 };
+
+// "45.0 tokens/s", or "-".
+std::string rate_text(std::optional<double> tokens_per_second);
 
 // Called with each token as it comes; false stops the generation.
 using OnToken = std::function<bool(std::uint32_t token)>;
